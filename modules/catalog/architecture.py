@@ -1,0 +1,276 @@
+"""Which model a checkpoint holds, inferred from the names and shapes in its header.
+
+What shapes cannot tell (attention heads, norm groups, prediction type) follows the family's convention unless the
+file's own metadata says otherwise: `modelspec.*` (https://github.com/Stability-AI/ModelSpec) as far as it goes, and
+`kararli.architecture`, a JSON object whose parts override the fields below.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from modules.catalog.headers import Header
+from modules.schema.errors import UnusableFile
+from modules.schema.requests import Frozen
+
+Shapes = Mapping[str, tuple[int, ...]]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+
+UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer.text_model."
+"""The names' beginnings in the original layout, which every variant below is brought to."""
+
+PREFIX_VARIANTS: tuple[tuple[str, str], ...] = (
+    (UNET, UNET),
+    ("diffusion_model.", UNET),
+    ("unet.", UNET),
+    (VAE, VAE),
+    ("vae.", VAE),
+    (TEXT, TEXT),
+    ("cond_stage_model.transformer.", TEXT),
+    ("cond_stage_model.text_model.", TEXT),
+    ("conditioner.embedders.0.transformer.text_model.", TEXT),
+    ("text_encoders.clip_l.transformer.text_model.", TEXT),
+    ("text_encoder.text_model.", TEXT),
+    ("text_model.", TEXT),
+)
+"""As they are found in the wild, tried in this order."""
+
+
+class UNetShape(Frozen):
+    """Sizes of the UNet; tuples go from the outermost level to the innermost."""
+
+    in_channels: Count
+    out_channels: Count
+    channels: tuple[Count, ...] = Field(min_length=1)
+    layers_per_block: Count
+    attention: tuple[bool, ...]
+    context_width: Count
+    attention_heads: Count = 8
+    norm_num_groups: Count = 32
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "UNetShape":
+        if any(width % self.norm_num_groups for width in self.channels):
+            raise ValueError(f"unet channels {self.channels} cannot be split into {self.norm_num_groups} norm groups")
+        if any(width % self.attention_heads for width in self.channels):
+            raise ValueError(f"unet channels {self.channels} cannot be split into {self.attention_heads} heads")
+        return self
+
+
+class VaeShape(Frozen):
+    """Sizes of the autoencoder, from the outermost level to the innermost."""
+
+    latent_channels: Count
+    channels: tuple[Count, ...] = Field(min_length=1)
+    layers_per_block: Count
+    norm_num_groups: Count = 32
+    scaling_factor: float = Field(0.18215, gt=0)
+
+    @property
+    def factor(self) -> int:
+        """How many pixels a latent stands for, along each side."""
+        return int(2 ** (len(self.channels) - 1))
+
+
+class TextEncoderShape(Frozen):
+    """Sizes of the CLIP text encoder."""
+
+    width: Count
+    layers: Count
+    intermediate: Count
+    vocabulary: Count
+    positions: Count
+    attention_heads: Count
+    hidden_act: Literal["quick_gelu", "gelu"] = "quick_gelu"
+
+
+class Architecture(Frozen):
+    """All that is needed to build the model before its weights are read."""
+
+    family: Literal["sd1"]
+    prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
+    resolution: int = Field(512, ge=64, le=4096, multiple_of=8)
+    unet: UNetShape
+    vae: VaeShape
+    text_encoder: TextEncoderShape
+
+
+def canonical_name(name: str) -> str | None:
+    """The name a tensor has in the original layout, or None when it belongs to no part of the model."""
+    if name.startswith("model_ema."):
+        return None
+    for prefix, canonical in PREFIX_VARIANTS:
+        if name.startswith(prefix):
+            return canonical + name.removeprefix(prefix)
+    return None
+
+
+def canonical_names(names: Collection[str]) -> dict[str, str]:
+    """Each name in the file -> its name in the original layout; other tensors are left out."""
+    bare = {"input_blocks.0.0.weight"} <= set(names)
+    return {
+        name: canonical
+        for name in names
+        if (canonical := UNET + name if bare and _is_bare_unet(name) else canonical_name(name)) is not None
+    }
+
+
+def detect(header: Header) -> Architecture:
+    """The model that a file holds.
+
+    Raises UnusableFile, saying what the file seems to be and where it belongs, when it is not a checkpoint that
+    pictures can be painted with.
+    """
+    names = canonical_names(header.tensors)
+    shapes = {canonical: header.tensors[name].shape for name, canonical in names.items()}
+    if f"{UNET}input_blocks.0.0.weight" not in shapes:
+        raise UnusableFile(_what_else(header.tensors))
+    _refuse_other_families(shapes, header.tensors)
+    try:
+        inferred = {
+            "family": "sd1",
+            "unet": _unet(shapes),
+            "vae": _vae(shapes),
+            "text_encoder": _text_encoder(shapes),
+        }
+    except (KeyError, IndexError) as error:
+        raise UnusableFile(
+            f"The file looks like Stable Diffusion 1, but the weight {error} is missing or has an unknown shape."
+            " Download it again, or look for another version of it."
+        ) from None
+    return _with_metadata(inferred, header.metadata)
+
+
+def _is_bare_unet(name: str) -> bool:
+    return name.startswith(("input_blocks.", "middle_block.", "output_blocks.", "time_embed.", "out."))
+
+
+def _what_else(names: Collection[str]) -> str:
+    """A file without a UNet: what it is and where it should lie."""
+    if any(name.startswith(("lora_unet_", "lora_te")) or ".lora_" in name for name in names):
+        return "This is a LoRA, not a checkpoint: move it to models/Lora/."
+    if any(name.startswith(("control_model.", "controlnet_cond_embedding.")) for name in names):
+        return "This is a ControlNet, not a checkpoint: move it to models/ControlNet/."
+    if any(name in ("emb_params", "string_to_param") or name in ("clip_l", "clip_g") for name in names):
+        return "This is a textual inversion embedding, not a checkpoint: move it to models/embeddings/."
+    if any(name.startswith(("first_stage_model.", "vae.", "encoder.down", "decoder.up")) for name in names):
+        return "This is a VAE without a UNet, not a checkpoint: move it to models/VAE/."
+    if any("double_blocks." in name or "joint_blocks." in name for name in names):
+        return "This is a transformer model (SD 3 or FLUX). Only Stable Diffusion 1.x checkpoints can be used yet."
+    if any(name.startswith("down_blocks.") for name in names):
+        return "This is a part of a diffusers folder. Look for the checkpoint as a single file."
+    return "No Stable Diffusion model was found in this file. Checkpoints of Stable Diffusion 1.x belong here."
+
+
+def _refuse_other_families(shapes: Shapes, names: Collection[str]) -> None:
+    if any(name.startswith("conditioner.embedders.1.") for name in names) or f"{UNET}label_emb.0.0.weight" in shapes:
+        raise UnusableFile("This is an SDXL checkpoint. Only Stable Diffusion 1.x checkpoints can be used yet.")
+    if any(name.startswith("cond_stage_model.model.") for name in names):
+        raise UnusableFile(
+            "This is a Stable Diffusion 2.x checkpoint. Only Stable Diffusion 1.x checkpoints can be used yet."
+        )
+    channels = shapes[f"{UNET}input_blocks.0.0.weight"][1]
+    if channels in (8, 9):
+        kind = "InstructPix2Pix" if channels == 8 else "inpainting"
+        raise UnusableFile(f"This is an {kind} checkpoint: it needs a picture to start from and cannot be used yet.")
+    for prefix, part in ((VAE, "VAE"), (TEXT, "text encoder")):
+        if not any(name.startswith(prefix) for name in shapes):
+            raise UnusableFile(f"The file holds no {part}. Look for the full version of this checkpoint.")
+
+
+def _indices(shapes: Shapes, pattern: str) -> list[int]:
+    found = {int(match[1]) for name in shapes if (match := re.match(pattern, name))}
+    return sorted(found)
+
+
+def _unet(shapes: Shapes) -> dict[str, Any]:
+    """Walk the input blocks: a residual block widens, a downsampler ends a level."""
+    levels: list[list[int]] = [[]]
+    attention: list[bool] = [False]
+    for block in _indices(shapes, re.escape(UNET) + r"input_blocks\.(\d+)\."):
+        prefix = f"{UNET}input_blocks.{block}."
+        if f"{prefix}0.op.weight" in shapes:
+            levels.append([])
+            attention.append(False)
+        elif f"{prefix}0.in_layers.2.weight" in shapes:
+            levels[-1].append(shapes[f"{prefix}0.in_layers.2.weight"][0])
+            attention[-1] |= f"{prefix}1.transformer_blocks.0.attn2.to_k.weight" in shapes
+    context = next((name for name in shapes if name.startswith(UNET) and name.endswith("attn2.to_k.weight")), None)
+    if context is None:
+        raise KeyError("attn2.to_k.weight")
+    return {
+        "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
+        "out_channels": shapes[f"{UNET}out.2.weight"][0],
+        "channels": tuple(widths[-1] for widths in levels),
+        "layers_per_block": len(levels[0]),
+        "attention": tuple(attention),
+        "context_width": shapes[context][1],
+    }
+
+
+def _vae(shapes: Shapes) -> dict[str, Any]:
+    levels = _indices(shapes, re.escape(VAE) + r"encoder\.down\.(\d+)\.block\.")
+    blocks = _indices(shapes, re.escape(VAE) + r"encoder\.down\.0\.block\.(\d+)\.")
+    return {
+        "latent_channels": shapes[f"{VAE}decoder.conv_in.weight"][1],
+        "channels": tuple(shapes[f"{VAE}encoder.down.{level}.block.0.conv1.weight"][0] for level in levels),
+        "layers_per_block": len(blocks),
+    }
+
+
+def _text_encoder(shapes: Shapes) -> dict[str, Any]:
+    vocabulary, width = shapes[f"{TEXT}embeddings.token_embedding.weight"][:2]
+    return {
+        "width": width,
+        "layers": len(_indices(shapes, re.escape(TEXT) + r"encoder\.layers\.(\d+)\.")),
+        "intermediate": shapes[f"{TEXT}encoder.layers.0.mlp.fc1.weight"][0],
+        "vocabulary": vocabulary,
+        "positions": shapes[f"{TEXT}embeddings.position_embedding.weight"][0],
+        "attention_heads": max(1, width // 64),
+    }
+
+
+def _with_metadata(inferred: dict[str, Any], metadata: Mapping[str, str]) -> Architecture:
+    own = _own_metadata(metadata)
+    merged = {**inferred, **_modelspec(metadata), **{key: own[key] for key in own if key not in _PARTS}}
+    for part in _PARTS:
+        merged[part] = {**inferred[part], **own.get(part, {})}
+    try:
+        return Architecture.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UnusableFile(
+            f"The file does not fit Stable Diffusion 1's conventions ({place}: {first['msg']}). A model with other"
+            " heads or norm groups has to say so in its metadata, under kararli.architecture."
+        ) from None
+
+
+_PARTS = ("unet", "vae", "text_encoder")
+
+
+def _own_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    text = metadata.get("kararli.architecture")
+    if text is None:
+        return {}
+    try:
+        own = json.loads(text)
+    except (ValueError, RecursionError):
+        own = None
+    if not isinstance(own, dict) or not all(isinstance(own.get(part, {}), dict) for part in _PARTS):
+        raise UnusableFile("The file's metadata kararli.architecture is not a JSON object as docs/catalog.md has it.")
+    return own  # pyright: ignore[reportUnknownVariableType]
+
+
+def _modelspec(metadata: Mapping[str, str]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    prediction = metadata.get("modelspec.prediction_type", "").lower()
+    if prediction in ("v", "v_prediction", "v-prediction"):
+        known["prediction_type"] = "v_prediction"
+    size = re.fullmatch(r"(\d{2,4})x(\d{2,4})", metadata.get("modelspec.resolution", ""))
+    if size and size[1] == size[2] and int(size[1]) % 8 == 0:
+        known["resolution"] = int(size[1])
+    return known

@@ -1,0 +1,115 @@
+"""The checkpoints in models/Stable-diffusion/, sub-folders too."""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.catalog.architecture import Architecture, detect
+from modules.catalog.hashes import Hashes
+from modules.catalog.headers import read_header
+from modules.schema.errors import UnusableFile
+from modules.settings import Settings
+
+DEFAULT = "demo.safetensors"
+"""The checkpoint that ships with the program."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file in the folder: either it has an architecture, or a problem (a sentence)."""
+
+    name: str
+    """Path below the folder, with forward slashes."""
+    path: Path
+    size: int
+    changed_ns: int
+    architecture: Architecture | None = None
+    problem: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The name without folders and ending, as pictures' parameters carry it."""
+        return self.path.stem
+
+    def usable(self) -> Architecture:
+        """The architecture. Raises UnusableFile with the reason when there is none."""
+        if self.architecture is None:
+            raise UnusableFile(f"{self.name}: {self.problem}")
+        return self.architecture
+
+
+class Catalog:
+    """Knows the checkpoints. Looks at the folder at each question, and reads a header once for each state of a file."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.checkpoints
+        self._seen: dict[tuple[str, int, int], Checkpoint] = {}
+        self._lock = threading.Lock()
+        self.hashes = Hashes(settings.cache)
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints are dropped in."""
+        return self._folder
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All .safetensors files, the default one first, then by name."""
+        with self._lock:
+            found = [self._entry(path) for path in _files(self._folder)]
+            entries = [entry for entry in found if entry is not None]
+            self._seen = {(entry.name, entry.size, entry.changed_ns): entry for entry in entries}
+        return sorted(entries, key=lambda entry: (entry.name != DEFAULT, entry.name.lower()))
+
+    def find(self, name: str) -> Checkpoint:
+        """The checkpoint of that name: its path in the folder, its file name, or either without the ending.
+
+        "" finds the default: the one that ships, or the first usable one. Raises UnusableFile when there is none.
+        """
+        entries = self.checkpoints()
+        if name == "":
+            usable = [entry for entry in entries if entry.architecture is not None]
+            if usable:
+                return usable[0]
+            raise UnusableFile(f"There is no usable checkpoint. Put a Stable Diffusion 1.x .safetensors into {self._folder}.")
+        wanted = name.replace("\\", "/")
+        for spelling in (lambda entry: entry.name, lambda entry: entry.path.name, lambda entry: entry.stem):
+            for entry in entries:
+                if spelling(entry) == wanted:
+                    return entry
+        raise UnusableFile(
+            f"There is no checkpoint {name!r} in {self._folder}. It was renamed or removed; choose another one."
+        )
+
+    def _entry(self, path: Path) -> Checkpoint | None:
+        name = path.relative_to(self._folder).as_posix()
+        try:
+            stat = path.stat()
+        except OSError:
+            return None  # gone since the folder was listed
+        known = self._seen.get((name, stat.st_size, stat.st_mtime_ns))
+        return known or _read(name, path, stat)
+
+
+def _read(name: str, path: Path, stat: os.stat_result) -> Checkpoint:
+    architecture, problem = None, ""
+    try:
+        architecture = detect(read_header(path))
+    except UnusableFile as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"The file cannot be read ({error.strerror}). Check its permissions and the disk."
+    return Checkpoint(name, path, stat.st_size, stat.st_mtime_ns, architecture, problem)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    visited: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        if os.path.realpath(parent) in visited:
+            folders.clear()  # a link back to a folder above
+            continue
+        visited.add(os.path.realpath(parent))
+        for file in sorted(files):
+            if file.lower().endswith(".safetensors") and not file.startswith("."):
+                yield Path(parent) / file

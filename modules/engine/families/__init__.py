@@ -1,0 +1,1 @@
+"""One file a model family, each of the same shape: build() makes the model that the tasks use."""

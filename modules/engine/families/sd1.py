@@ -1,0 +1,143 @@
+"""Stable Diffusion 1.x: CLIP ViT-L text encoder, UNet on 4-channel latents, AutoencoderKL.
+
+https://arxiv.org/abs/2112.10752; the sizes come from the checkpoint's header, the weights in the original layout.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from modules.catalog.architecture import TEXT, UNET, VAE, Architecture
+from modules.engine.devices import Hardware
+from modules.engine.sampling.guidance import Conditioning, GuidedDenoiser
+from modules.engine.sampling.levels import scaled_linear_levels
+from modules.engine.text.clip import ClipEncoder, load_tokenizer
+from modules.engine.vision.vae import Vae
+from modules.schema.errors import UnusableFile
+
+Weights = dict[str, Tensor]
+
+
+class StableDiffusion1:
+    """A checkpoint in memory, ready for the tasks."""
+
+    def __init__(self, architecture: Architecture, weights: Weights, hardware: Hardware) -> None:
+        self.architecture, self.hardware = architecture, hardware
+        self.levels = scaled_linear_levels()
+        self._text = ClipEncoder(load_tokenizer(), _text_encoder(architecture, weights, hardware))
+        self._unet = _unet(architecture, weights, hardware)
+        self.vae = Vae(_vae(architecture, weights, hardware), architecture.vae.scaling_factor, hardware)
+
+    def embed(self, prompt: str, negative_prompt: str) -> Conditioning:
+        """What the UNet attends to, for the prompt and against the negative prompt."""
+        with self.hardware.hosting(self._text.model):
+            return Conditioning(self._text.embed(prompt), self._text.embed(negative_prompt))
+
+    def denoiser(self, text: Conditioning, guidance_scale: float) -> GuidedDenoiser:
+        """The UNet under classifier-free guidance; it stays on the device while in use."""
+        self._unet.to(self.hardware.device)
+        return GuidedDenoiser(
+            self._unet, text, guidance_scale, self.levels.timestep_of, self.architecture.prediction_type
+        )
+
+    def rest(self) -> None:
+        """Called after the walk: make room for the VAE if memory is scarce."""
+        if self.hardware.offload:
+            self._unet.to("cpu")
+
+    def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """(channels, rows, columns) of the latents for a width and height in pixels."""
+        factor = self.architecture.vae.factor
+        return self.architecture.vae.latent_channels, size[1] // factor, size[0] // factor
+
+
+def _unet(architecture: Architecture, weights: Weights, hardware: Hardware) -> UNet2DConditionModel:
+    shape = architecture.unet
+    levels = len(shape.channels)
+    config: dict[str, Any] = {
+        "in_channels": shape.in_channels,
+        "out_channels": shape.out_channels,
+        "block_out_channels": shape.channels,
+        "layers_per_block": shape.layers_per_block,
+        "down_block_types": tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in shape.attention),
+        "up_block_types": tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in shape.attention[::-1]),
+        "cross_attention_dim": shape.context_width,
+        "attention_head_dim": shape.attention_heads,  # diffusers' name for the number of heads
+        "norm_num_groups": shape.norm_num_groups,
+    }
+    assert len(shape.attention) == levels
+    own = {name: tensor for name, tensor in weights.items() if name.startswith(UNET)}
+    with torch.device("meta"):
+        model = UNet2DConditionModel(**config)
+    _fill(model, convert_ldm_unet_checkpoint(own, config), hardware.dtype, "UNet")
+    if hardware.attention == "xformers":
+        model.enable_xformers_memory_efficient_attention()
+    return model.to("cpu" if hardware.offload else hardware.device)
+
+
+def _vae(architecture: Architecture, weights: Weights, hardware: Hardware) -> AutoencoderKL:
+    shape = architecture.vae
+    levels = len(shape.channels)
+    config: dict[str, Any] = {
+        "block_out_channels": shape.channels,
+        "layers_per_block": shape.layers_per_block,
+        "latent_channels": shape.latent_channels,
+        "norm_num_groups": shape.norm_num_groups,
+        "down_block_types": ("DownEncoderBlock2D",) * levels,
+        "up_block_types": ("UpDecoderBlock2D",) * levels,
+        "scaling_factor": shape.scaling_factor,
+    }
+    own = {name: tensor for name, tensor in weights.items() if name.startswith(VAE)}
+    with torch.device("meta"):
+        model = AutoencoderKL(**config)
+    dtype = hardware.dtype if hardware.device.type == "cuda" else torch.float32
+    _fill(model, convert_ldm_vae_checkpoint(own, config), dtype, "VAE")
+    return model.to("cpu" if hardware.offload else hardware.device)
+
+
+def _text_encoder(architecture: Architecture, weights: Weights, hardware: Hardware) -> CLIPTextModel:
+    shape = architecture.text_encoder
+    config = CLIPTextConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.attention_heads,
+        max_position_embeddings=shape.positions,
+        hidden_act=shape.hidden_act,
+        bos_token_id=49406,
+        eos_token_id=49407,
+        pad_token_id=49407,
+    )
+    own = {name.removeprefix(TEXT): tensor for name, tensor in weights.items() if name.startswith(TEXT)}
+    own.pop("embeddings.position_ids", None)
+    with torch.device("meta"):
+        model = CLIPTextModel(config)
+    model.embeddings.position_ids = torch.arange(shape.positions)[None]
+    _fill(model, own, hardware.dtype, "text encoder")
+    return model.to("cpu" if hardware.offload else hardware.device)
+
+
+def _fill(model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype, part: str) -> None:
+    """Put weights into a model that has shapes only, without a second copy in memory.
+
+    Raises UnusableFile when they are not those that the model needs.
+    """
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    missing = [name for name in wanted if name not in weights]
+    misshapen = [name for name in wanted if name in weights and weights[name].shape != wanted[name]]
+    if missing or misshapen:
+        what, names = ("are missing", missing) if missing else ("have another shape than expected", misshapen)
+        raise UnusableFile(
+            f"{len(names)} weights of the {part} {what} ({names[0]}, ...): the file is incomplete, or of a kind that"
+            " is not known here. Look for another version of it."
+        )
+    cast = {name: weights[name].to(dtype) for name in wanted}
+    model.load_state_dict(cast, assign=True)
+    model.requires_grad_(False).eval()

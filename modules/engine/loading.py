@@ -1,0 +1,78 @@
+"""Catalog entry -> model in memory. One checkpoint is kept; loading another one frees it first."""
+
+import ctypes
+import gc
+import sys
+from collections.abc import Callable
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from modules.catalog.architecture import canonical_names
+from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.engine.devices import Hardware
+from modules.engine.families.sd1 import StableDiffusion1, Weights
+from modules.schema.errors import UnusableFile
+from modules.schema.results import CheckpointRecord
+
+FAMILIES: dict[str, Callable[..., StableDiffusion1]] = {"sd1": StableDiffusion1}
+
+
+class Models:
+    """The checkpoints that are in memory."""
+
+    def __init__(self, catalog: Catalog, hardware: Hardware) -> None:
+        self.catalog, self.hardware = catalog, hardware
+        self._checkpoint: Checkpoint | None = None
+        self._model: StableDiffusion1 | None = None
+
+    def load(self, name: str) -> StableDiffusion1:
+        """The model of that checkpoint, read from disk if it is not in memory or has changed since.
+
+        Raises UnusableFile with the sentence that the catalog also shows.
+        """
+        checkpoint = self.catalog.find(name)
+        if self._model is None or checkpoint != self._checkpoint:
+            self.unload()
+            self._model = self._load(checkpoint)
+            self._checkpoint = checkpoint
+        return self._model
+
+    def record(self, name: str) -> CheckpointRecord:
+        """Which weights stand behind a name."""
+        checkpoint = self.catalog.find(name)
+        try:
+            return CheckpointRecord(name=checkpoint.name, sha256=self.catalog.hashes.sha256(checkpoint.path))
+        except OSError as error:
+            raise _vanished(checkpoint, error) from None
+
+    def unload(self) -> None:
+        """Give the memory back, to the operating system too."""
+        self._model = self._checkpoint = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+
+    def _load(self, checkpoint: Checkpoint) -> StableDiffusion1:
+        architecture = checkpoint.usable()
+        try:
+            return FAMILIES[architecture.family](architecture, _read_weights(checkpoint), self.hardware)
+        except UnusableFile as error:
+            raise UnusableFile(f"{checkpoint.name}: {error}") from None
+        except (OSError, SafetensorError) as error:
+            raise _vanished(checkpoint, error) from None
+
+
+def _read_weights(checkpoint: Checkpoint) -> Weights:
+    """The tensors by their names in the original layout, mapped from the file: bytes are read when they are used."""
+    with safe_open(checkpoint.path, framework="pt", device="cpu") as file:
+        return {canonical: file.get_tensor(name) for name, canonical in canonical_names(list(file.keys())).items()}
+
+
+def _vanished(checkpoint: Checkpoint, error: Exception) -> UnusableFile:
+    return UnusableFile(
+        f"{checkpoint.name}: The file could not be read to its end ({error}). Was it moved or replaced? Refresh the"
+        " list of checkpoints, or copy the file again."
+    )

@@ -1,0 +1,1 @@
+"""One file a task, each a function that reads from top to bottom."""

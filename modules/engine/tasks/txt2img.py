@@ -1,0 +1,56 @@
+"""Text to image."""
+
+from collections.abc import Iterator
+
+from modules.engine.progress import JobProgress
+from modules.engine.sampling.loop import sample
+from modules.engine.sampling.noise import SeededNoise
+from modules.engine.workbench import Workbench
+from modules.schema.events import Job, Painted, PictureSkipped, Report
+from modules.schema.results import Environment, Result
+
+
+def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
+    """Start from noise, walk it down the sampler's schedule, decode; batch by batch."""
+    request = job.request
+    progress = JobProgress(report, request.picture_count, job.finished)
+    progress.stage("Loading the checkpoint", job.finished)
+    with progress.timed("load"):
+        model = bench.models.load(request.checkpoint)
+        environment = Environment(runtime=bench.runtime, checkpoint=bench.models.record(request.checkpoint))
+    progress.stage("Reading the prompt", job.finished)
+    text = model.embed(request.prompt, request.negative_prompt)
+    sampler, sigmas = bench.plan(request.sampling, model.levels)
+    progress.begin_painting()
+    for batch in _batches(job):
+        try:
+            with progress.timed("sampling"):
+                noise = SeededNoise(
+                    [request.seed_of(index) for index in batch],
+                    model.latent_shape(request.size),
+                    model.hardware.device,
+                )
+                latents = sample(
+                    model.denoiser(text, request.sampling.guidance_scale),
+                    noise,
+                    sampler,
+                    sigmas,
+                    lambda step, steps, clean, batch=batch: progress.step(
+                        batch[0], len(batch), step, steps, lambda: model.vae.preview(clean)
+                    ),
+                )
+                model.rest()
+            with progress.timed("decode"):
+                pictures = model.vae.decode(latents)
+        except PictureSkipped:
+            continue
+        for index, picture in zip(batch, pictures, strict=True):
+            report(Painted(index, request.seed_of(index), picture, environment, last_of_batch=index == batch[-1]))
+    return Result(request=request, environment=environment, timings=progress.timings())
+
+
+def _batches(job: Job) -> Iterator[range]:
+    """The indices of the pictures that are still to be made, batch by batch."""
+    count, size = job.request.picture_count, job.request.batch_size
+    for first in range(job.finished, count, size):
+        yield range(first, min(first + size, count))

@@ -1,0 +1,159 @@
+"""What is said about a job while it goes its way, from the queue to the end.
+
+The engine pushes Progress and Painted; the jobs service adds the rest and turns Painted into PictureReady. Each event is
+a frozen value and can be pickled.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from modules.schema.media import Picture
+from modules.schema.requests import Request
+from modules.schema.results import Environment, Result, Runtime
+
+
+@dataclass(frozen=True)
+class Job:
+    """A resolved request with a name.
+
+    `finished` pictures were delivered by an earlier attempt and are not made again. `save=False` keeps the pictures off
+    the disk: they are in the events only.
+    """
+
+    id: str
+    request: Request
+    finished: int = 0
+    save: bool = True
+
+
+class Stop(StrEnum):
+    """The three ways to end work early."""
+
+    NOW = "now"
+    """Leave the picture that is being painted, and the job."""
+    AFTER_PICTURE = "after picture"
+    """Finish what is being painted, then leave the job."""
+    SKIP = "skip"
+    """Leave the picture that is being painted, go on with the next."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The job waits; `ahead` jobs come before it."""
+
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker took the job. `attempt` is 2 when an earlier worker died over it."""
+
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the work stands.
+
+    `done` is the finished share of the whole job, 0 to 1; `picture` counts from 0 over the job, `pictures` is how many
+    there will be. `preview` is a small JPEG of what the first picture of the batch looks like now.
+    """
+
+    stage: str
+    done: float
+    picture: int
+    pictures: int
+    step: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    preview: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Picture `index` of the job is there. `last_of_batch` marks the points at which a job may end early."""
+
+    index: int
+    seed: int
+    picture: Picture
+    environment: Environment
+    last_of_batch: bool
+
+
+@dataclass(frozen=True)
+class PictureReady:
+    """Picture `index`, encoded with its parameters: on disk at `path`, or in `png` when it was not to be saved."""
+
+    index: int
+    seed: int
+    infotext: str
+    path: Path | None = None
+    png: bytes | None = None
+
+    def read(self) -> bytes:
+        """The PNG file's bytes. Raises OSError when the saved file is gone."""
+        if self.path is not None:
+            return self.path.read_bytes()
+        assert self.png is not None
+        return self.png
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """The worker died over the job, which waits at the head of the queue for another one."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All pictures that were asked for (less the skipped ones) are there."""
+
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job ended with an error; the pictures finished before it are kept."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """Somebody stopped the job; the pictures finished before that are kept."""
+
+    reason: str = "Stopped."
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """How the engine is: `runtime` is known once it is ready, `problem` once it could not start."""
+
+    ready: bool
+    runtime: Runtime | None = None
+    problem: str = ""
+
+
+EngineEvent: TypeAlias = Progress | Painted | Finished | Failed | Cancelled
+"""What a worker says."""
+
+JobEvent: TypeAlias = Queued | Started | Progress | PictureReady | Requeued | Finished | Failed | Cancelled
+"""What someone who watches a job hears."""
+
+TERMINAL = (Finished, Failed, Cancelled)
+
+
+class JobCancelled(Exception):
+    """Raised by `report` inside the engine when the job is to end now."""
+
+
+class PictureSkipped(Exception):
+    """Raised by `report` inside the engine when the picture at hand is to be left."""
+
+
+Report: TypeAlias = Callable[[Progress | Painted], None]
+"""How a task tells where it stands. May raise JobCancelled or PictureSkipped."""

@@ -1,0 +1,106 @@
+"""What can be asked for. A request together with the checkpoint that it names reproduces its result.
+
+Bounds, steps, titles and help stand here once; the page, the command line and the API read them from here.
+"""
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RANDOM_SEED = -1
+"""Stands for "choose one for me"; replaced once, when the request is submitted."""
+
+LARGEST_SEED = 2**32 - 1
+
+
+class Frozen(BaseModel):
+    """A value: it cannot be changed, and it takes no field that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sampling(Frozen):
+    """How the noise is walked down to a picture."""
+
+    steps: int = Field(
+        20, ge=1, le=150, title="Steps", description="How many steps from noise to picture; more is slower and finer."
+    )
+    sampler: str = Field("Euler", title="Sampler", description="The method that takes each step.")
+    schedule: str = Field(
+        "Automatic",
+        title="Schedule",
+        description="How noise levels are spread over the steps; Automatic is what suits the sampler.",
+    )
+    guidance_scale: float = Field(
+        7.0,
+        ge=1.0,
+        le=30.0,
+        title="CFG scale",
+        description="How strictly the picture follows the prompt; 1 turns guidance (and the negative prompt) off.",
+        json_schema_extra={"step": 0.5},
+    )
+
+
+class Txt2Img(Frozen):
+    """A picture from words."""
+
+    task: Literal["txt2img"] = "txt2img"
+    prompt: str = Field("", max_length=20_000, title="Prompt", description="What the picture should show.")
+    negative_prompt: str = Field(
+        "", max_length=20_000, title="Negative prompt", description="What the picture should not show."
+    )
+    checkpoint: str = Field(
+        "",
+        title="Checkpoint",
+        description="A file in models/Stable-diffusion/, by its path there; empty takes the default one.",
+    )
+    width: int | None = Field(
+        None,
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        title="Width",
+        description="Pixels, a multiple of 8; not given, the size that the checkpoint was trained for.",
+    )
+    height: int | None = Field(
+        None,
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        title="Height",
+        description="Pixels, a multiple of 8; not given, the size that the checkpoint was trained for.",
+    )
+    sampling: Sampling = Sampling()
+    seed: int = Field(
+        RANDOM_SEED,
+        ge=RANDOM_SEED,
+        le=LARGEST_SEED,
+        title="Seed",
+        description="The same seed paints the same picture again; -1 chooses one at random. Picture i has seed + i.",
+    )
+    batch_count: int = Field(
+        1, ge=1, le=100, title="Batch count", description="How many batches, one after the other."
+    )
+    batch_size: int = Field(
+        1, ge=1, le=16, title="Batch size", description="How many pictures are made at once; takes more memory."
+    )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of a resolved request."""
+        if self.width is None or self.height is None:
+            raise ValueError("This request has no size yet: it was not resolved.")
+        return self.width, self.height
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures the whole job makes."""
+        return self.batch_count * self.batch_size
+
+    def seed_of(self, index: int) -> int:
+        """The seed of picture `index`, counted over the whole job."""
+        return self.seed + index
+
+
+Request: TypeAlias = Txt2Img
+"""Every task's request, told apart by `task`. With a second task this becomes a union discriminated by that field."""

@@ -1,0 +1,94 @@
+"""What the jobs service keeps, and finds again after a restart."""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from modules.schema.events import Job, Painted, PictureReady
+from modules.schema.requests import Request
+from modules.settings import Settings
+from modules.storage.database import Database, JobRow, PictureRow
+from modules.storage.files import PictureFiles, encode_png
+from modules.storage.infotext import write_infotext
+
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(Request)
+
+
+class Archive:
+    """Jobs in the database, pictures on disk and in the database. `owner` names the program that runs the jobs."""
+
+    def __init__(self, settings: Settings, owner: str) -> None:
+        self.outputs = settings.outputs
+        self._owner = owner
+        self._database = Database(settings.database)
+        self._files = PictureFiles(settings.outputs)
+
+    def add_job(self, job: Job) -> None:
+        """Journal a job before it is accepted."""
+        request = _REQUESTS.dump_json(job.request).decode()
+        self._database.add(JobRow(id=job.id, owner=self._owner, request=request, save=job.save, state="queued"))
+
+    def set_state(self, job_id: str, state: str, reason: str = "") -> None:
+        """Record where a job stands: queued, running, done, failed or cancelled."""
+        self._database.set_state(job_id, state, reason)
+
+    def keep(self, job: Job, painted: Painted) -> PictureReady:
+        """Encode a picture with its parameters, save and record it (unless the job's are not to be saved).
+
+        Raises OSError when the disk refuses.
+        """
+        infotext = write_infotext(job.request, painted)
+        png = encode_png(painted.picture, infotext)
+        if not job.save:
+            return PictureReady(painted.index, painted.seed, infotext, png=png)
+        path = self._files.save(png, job.request.task, painted.seed)
+        self._database.add(
+            PictureRow(
+                job_id=job.id,
+                position=painted.index,
+                seed=painted.seed,
+                path=path.relative_to(self.outputs).as_posix(),
+                infotext=infotext,
+                environment=painted.environment.model_dump_json(),
+            )
+        )
+        return PictureReady(painted.index, painted.seed, infotext, path=path)
+
+    def encode(self, job: Job, painted: Painted) -> PictureReady:
+        """The picture with its parameters, in memory only."""
+        infotext = write_infotext(job.request, painted)
+        return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext))
+
+    def pictures(self, job_id: str) -> list[PictureReady]:
+        """A job's pictures that are still on disk."""
+        rows = self._database.pictures(job_id)
+        found = [PictureReady(row.position, row.seed, row.infotext, self.outputs / Path(row.path)) for row in rows]
+        return [picture for picture in found if picture.path is not None and picture.path.is_file()]
+
+    def job(self, job_id: str) -> Job | None:
+        """A job of this or an earlier run of the program."""
+        row = self._database.job(job_id)
+        return self._read(row) if row is not None else None
+
+    def unfinished(self) -> list[Job]:
+        """This owner's jobs that an earlier run of the program left behind, oldest first.
+
+        A job whose request this version does not understand any more is recorded as failed.
+        """
+        jobs = [(row.id, self._read(row)) for row in self._database.unfinished(self._owner)]
+        for job_id, job in jobs:
+            if job is None:
+                self.set_state(job_id, "failed", "This job was left by another version, which asked in other words.")
+        return [job for _, job in jobs if job is not None]
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def _read(self, row: JobRow) -> Job | None:
+        try:
+            request = _REQUESTS.validate_json(row.request)
+        except ValidationError:
+            return None
+        finished = max((picture.position + 1 for picture in self._database.pictures(row.id)), default=0)
+        return Job(row.id, request, finished, row.save)
