@@ -66,31 +66,31 @@ class Backend(Protocol):
 
 
 class StopSwitch:
-    """What has been asked of the running job. Set from one thread, read by the engine's."""
+    """What has been asked of jobs that run or are about to. Set from one thread, read by the engine's."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._job_id = ""
-        self._asked: Stop | None = None
-
-    def begin(self, job_id: str) -> None:
-        """A job starts: whatever was asked of the one before is forgotten."""
-        with self._lock:
-            self._job_id, self._asked = job_id, None
+        self._asked: dict[str, Stop] = {}
 
     def ask(self, job_id: str, how: Stop) -> None:
-        """Ask something of a job; no effect on another one."""
+        """Ask something of a job."""
         with self._lock:
-            if job_id == self._job_id:
-                self._asked = how
+            self._asked[job_id] = how
 
-    def check(self, event: Progress | Painted) -> None:
-        """Raise what was asked for, at the points where it may end."""
+    def forget(self, job_id: str) -> None:
+        """The job is over."""
         with self._lock:
-            asked = self._asked
-            if asked is Stop.SKIP and isinstance(event, Progress):
-                self._asked = None
-        if asked is Stop.SKIP and isinstance(event, Progress):
+            self._asked.pop(job_id, None)
+
+    def check(self, job_id: str, event: Progress | Painted) -> None:
+        """Raise what was asked for, at the points where it may happen: a skip between the steps of a picture,
+        an end after the picture when its whole batch has been handed over."""
+        with self._lock:
+            asked = self._asked.get(job_id)
+            skip = asked is Stop.SKIP and isinstance(event, Progress) and event.step > 0
+            if skip:
+                del self._asked[job_id]
+        if skip:
             raise PictureSkipped
         if isinstance(event, Painted) and not event.last_of_batch:
             return
@@ -103,15 +103,16 @@ def attempt(engine: Engine, job: Job, emit: Emit, switch: StopSwitch) -> None:
 
     def report(event: Progress | Painted) -> None:
         emit(event)
-        switch.check(event)
+        switch.check(job.id, event)
 
-    switch.begin(job.id)
     try:
         emit(Finished(engine.run(job, report)))
-    except (JobCancelled, PictureSkipped):
+    except JobCancelled:
         emit(Cancelled())
     except KararliError as error:
         emit(Failed(str(error)))
     except Exception as error:  # a fault of ours: the page goes on, the console has the details
         logging.getLogger(__name__).exception("Job %s failed", job.id)
         emit(Failed(f"Something went wrong inside the program ({type(error).__name__}: {error}). Please report it."))
+    finally:
+        switch.forget(job.id)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 
-from modules.schema.events import TERMINAL, JobEvent, Progress, Queued
+from modules.schema.events import TERMINAL, JobEvent, Progress, Queued, Started
 
 
 class Feed:
@@ -36,8 +36,7 @@ class Feed:
                 self._version += 1
             else:
                 self._kept.append(event)
-            if self.ended:
-                self._latest = None
+                self._latest = None if isinstance(event, (Started, *TERMINAL)) else self._latest
             self._changed.notify_all()
 
     def follow(self) -> Iterator[JobEvent]:

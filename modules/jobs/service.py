@@ -45,6 +45,7 @@ class Jobs:
         self._queue: list[Job] = []
         self._running: Job | None = None
         self._feeds: OrderedDict[str, Feed] = OrderedDict()
+        self._stopping: set[str] = set()
         self._closed = False
         self._dispatcher = threading.Thread(target=self._dispatch, name="jobs", daemon=True)
 
@@ -106,6 +107,8 @@ class Jobs:
             if waiting is not None and how is not Stop.SKIP:
                 self._queue.remove(waiting)
         if waiting is None:
+            if how is not Stop.SKIP:
+                self._stopping.add(job_id)
             self._backend.stop(job_id, how)
         elif how is not Stop.SKIP:
             self._end(waiting, Cancelled("Taken out of the queue."))
@@ -170,6 +173,9 @@ class Jobs:
                     again = " It happened twice with this job." if attempt > 1 else ""
                     self._end(job, Failed(f"{error}{again}"))
                     return
+                if job.id in self._stopping:
+                    self._end(job, Cancelled())
+                    return
                 feed.publish(Requeued(f"{error} A new one is starting; the job runs again."))
                 job = Job(job.id, job.request, delivery.finished, job.save)
 
@@ -203,6 +209,7 @@ class Jobs:
         if feed.ended:
             return
         state = {Finished: "done", Failed: "failed", Cancelled: "cancelled"}[type(event)]
+        self._stopping.discard(job.id)
         self._archive.set_state(job.id, state, "" if isinstance(event, Finished) else event.reason)
         feed.publish(event)
 

@@ -1,0 +1,1 @@
+"""Doors for programs, on the page's port."""

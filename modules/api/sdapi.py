@@ -1,0 +1,203 @@
+"""/sdapi/v1: the REST surface that the ecosystem's programs speak (docs/api.md lists what is here)."""
+
+import base64
+import json
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+
+from modules import __version__
+from modules.api.errors import ApiError
+from modules.api.sdapi_models import (
+    CheckpointItem,
+    ProgressAnswer,
+    ProgressState,
+    SamplerItem,
+    SchedulerItem,
+    Txt2ImgAnswer,
+    Txt2ImgBody,
+    checkpoint_title,
+)
+from modules.catalog.checkpoints import Catalog
+from modules.jobs.service import Jobs
+from modules.plugins.loading import Plugins
+from modules.schema.errors import InvalidRequest, KararliError, UnusableFile
+from modules.schema.events import Cancelled, Failed, Finished, Job, PictureReady, Progress
+from modules.schema.requests import Request
+from modules.schema.results import Result
+from modules.schema.sampling import Schedule
+
+TIMESTAMP = "%Y%m%d%H%M%S"
+
+
+def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
+    """The endpoints over the running program's parts."""
+    routes = APIRouter(prefix="/sdapi/v1", tags=["sdapi"])
+
+    @routes.post("/txt2img")
+    async def txt2img(body: Txt2ImgBody) -> Txt2ImgAnswer:
+        """Paint pictures from words; answers when they are done."""
+        return await run_in_threadpool(_txt2img, body, jobs)
+
+    @routes.get("/samplers")
+    def samplers() -> list[SamplerItem]:
+        """The samplers."""
+        return [
+            SamplerItem(name=sampler.name, aliases=list(sampler.aliases), options=sampler.options)
+            for sampler in plugins.samplers()
+        ]
+
+    @routes.get("/schedulers")
+    def schedulers() -> list[SchedulerItem]:
+        """The schedules; "automatic" is what suits the sampler."""
+        automatic = SchedulerItem(
+            name="automatic", label="Automatic", aliases=None, default_rho=-1, need_inner_model=False
+        )
+        return [automatic, *(_scheduler_item(schedule) for schedule in plugins.schedules())]
+
+    @routes.get("/sd-models")
+    def sd_models() -> list[CheckpointItem]:
+        """The usable checkpoints."""
+        return [
+            CheckpointItem(
+                title=checkpoint_title(entry.name, digest),
+                model_name=entry.stem,
+                hash=digest[:10] if digest else None,
+                sha256=digest,
+                filename=str(entry.path),
+            )
+            for entry in catalog.checkpoints()
+            if entry.architecture is not None
+            for digest in [catalog.hashes.known(entry.path)]
+        ]
+
+    @routes.get("/progress")
+    def progress(skip_current_image: bool = False) -> ProgressAnswer:
+        """Where the running job stands."""
+        return _progress(jobs, with_image=not skip_current_image)
+
+    @routes.get("/options")
+    def options() -> dict[str, Any]:
+        """The settings that clients look for."""
+        return {"sd_model_checkpoint": _default_title(catalog), "samples_format": "png", "CLIP_stop_at_last_layers": 1}
+
+    return routes
+
+
+def _txt2img(body: Txt2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
+    job = _submit(body, jobs)
+    pictures: list[PictureReady] = []
+    result: Result | None = None
+    for event in jobs.watch(job.id):
+        if isinstance(event, PictureReady):
+            pictures.append(event)
+        elif isinstance(event, Finished):
+            result = event.result
+        elif isinstance(event, Failed):
+            raise ApiError(500, event.reason)
+        elif isinstance(event, Cancelled) and not pictures:
+            raise ApiError(500, event.reason)
+    return Txt2ImgAnswer(
+        images=[base64.b64encode(picture.read()).decode() for picture in pictures] if body.send_images else [],
+        parameters=body.model_dump(),
+        info=json.dumps(_info(job.request, pictures, result), ensure_ascii=False),
+        task_id=job.id,
+    )
+
+
+def _submit(body: Txt2ImgBody, jobs: Jobs) -> Job:
+    try:
+        request = body.request()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ApiError(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
+    if body.force_task_id and jobs.knows(body.force_task_id):
+        raise ApiError(409, f"There is a job with the task id {body.force_task_id!r} already.")
+    try:
+        return jobs.submit(request, save=body.save_images, job_id=body.force_task_id or "")
+    except (InvalidRequest, UnusableFile) as error:
+        raise ApiError(400, str(error)) from None
+    except KararliError as error:
+        raise ApiError(500, str(error)) from None
+
+
+def _info(request: Request, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
+    count, first = len(pictures), pictures[0].seed if pictures else request.seed
+    width, height = request.size
+    checkpoint = result.environment.checkpoint if result else None
+    return {
+        "prompt": request.prompt,
+        "all_prompts": [request.prompt] * count,
+        "negative_prompt": request.negative_prompt,
+        "all_negative_prompts": [request.negative_prompt] * count,
+        "seed": first,
+        "all_seeds": [picture.seed for picture in pictures],
+        "subseed": first,
+        "all_subseeds": [picture.seed for picture in pictures],
+        "subseed_strength": 0,
+        "width": width,
+        "height": height,
+        "sampler_name": request.sampling.sampler,
+        "cfg_scale": request.sampling.guidance_scale,
+        "steps": request.sampling.steps,
+        "batch_size": request.batch_size,
+        "restore_faces": False,
+        "face_restoration_model": None,
+        "sd_model_name": request.checkpoint.rpartition("/")[2].removesuffix(".safetensors"),
+        "sd_model_hash": checkpoint.short_hash if checkpoint else None,
+        "sd_vae_name": None,
+        "sd_vae_hash": None,
+        "seed_resize_from_w": -1,
+        "seed_resize_from_h": -1,
+        "denoising_strength": None,
+        "extra_generation_params": {"Schedule type": request.sampling.schedule},
+        "index_of_first_image": 0,
+        "infotexts": [picture.infotext for picture in pictures],
+        "styles": [],
+        "job_timestamp": datetime.now().strftime(TIMESTAMP),
+        "clip_skip": 1,
+        "is_using_inpainting_conditioning": False,
+        "version": f"Kararli {__version__}",
+    }
+
+
+def _progress(jobs: Jobs, with_image: bool) -> ProgressAnswer:
+    job = jobs.running()
+    latest = jobs.latest(job.id) if job is not None else None
+    if job is None or not isinstance(latest, Progress):
+        return ProgressAnswer()
+    return ProgressAnswer(
+        progress=max(0.01, latest.done),
+        eta_relative=latest.seconds_left or 0.0,
+        state=ProgressState(
+            job=job.id,
+            job_count=job.request.batch_count,
+            job_no=latest.picture // job.request.batch_size,
+            sampling_step=latest.step,
+            sampling_steps=latest.steps,
+        ),
+        current_image=base64.b64encode(latest.preview).decode() if with_image and latest.preview else None,
+        textinfo=latest.stage,
+        current_task=job.id,
+    )
+
+
+def _default_title(catalog: Catalog) -> str:
+    try:
+        default = catalog.find("")
+    except UnusableFile:
+        return ""
+    return checkpoint_title(default.name, catalog.hashes.known(default.path))
+
+
+def _scheduler_item(schedule: Schedule) -> SchedulerItem:
+    return SchedulerItem(
+        name=schedule.name,
+        label=schedule.label,
+        aliases=list(schedule.aliases) or None,
+        default_rho=7.0 if schedule.name == "karras" else -1,
+        need_inner_model=False,
+    )

@@ -1,0 +1,131 @@
+"""The wire types of /sdapi/v1, spelled as AUTOMATIC1111's clients spell them. Nothing else in modules/ does."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modules.schema.requests import RANDOM_SEED, Sampling, Txt2Img
+
+_KARRAS_SUFFIXES = {" Karras": "Karras", " Exponential": "Exponential"}
+
+
+class Txt2ImgBody(BaseModel):
+    """What POST /sdapi/v1/txt2img takes; unknown fields are ignored, every field has a default."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    prompt: str = ""
+    negative_prompt: str | None = ""
+    seed: int | None = RANDOM_SEED
+    sampler_name: str | None = Field(None, description="A name of GET samplers; joined old names work too.")
+    sampler_index: str | None = Field(None, description="Older spelling of sampler_name.")
+    scheduler: str | None = Field(None, description="A name or label of GET schedulers.")
+    batch_size: int = 1
+    n_iter: int = Field(1, description="How many batches.")
+    steps: int = Sampling().steps
+    cfg_scale: float = 7.0
+    width: int = 512
+    height: int = 512
+    override_settings: dict[str, Any] | None = Field(None, description="sd_model_checkpoint acts, for this job only.")
+    send_images: bool = True
+    save_images: bool = Field(False, description="Also save under outputs/.")
+    force_task_id: str | None = None
+
+    def request(self) -> Txt2Img:
+        """The same in our words. Raises pydantic's ValidationError for values out of bounds."""
+        sampler, schedule = _sampler_and_schedule(self.sampler_name or self.sampler_index, self.scheduler)
+        return Txt2Img(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt or "",
+            checkpoint=checkpoint_name(str((self.override_settings or {}).get("sd_model_checkpoint") or "")),
+            width=self.width,
+            height=self.height,
+            sampling=Sampling(
+                steps=self.steps, sampler=sampler, schedule=schedule, guidance_scale=max(1.0, self.cfg_scale)
+            ),
+            seed=RANDOM_SEED if self.seed is None or self.seed < 0 else self.seed,
+            batch_count=self.n_iter,
+            batch_size=self.batch_size,
+        )
+
+
+class Txt2ImgAnswer(BaseModel):
+    """`images` are PNG files in base64 without a prefix; `info` is JSON in a string."""
+
+    images: list[str]
+    parameters: dict[str, Any]
+    info: str
+    task_id: str
+
+
+class SamplerItem(BaseModel):
+    """An entry of GET samplers."""
+
+    name: str
+    aliases: list[str]
+    options: dict[str, str]
+
+
+class SchedulerItem(BaseModel):
+    """An entry of GET schedulers."""
+
+    name: str
+    label: str
+    aliases: list[str] | None
+    default_rho: float
+    need_inner_model: bool
+
+
+class CheckpointItem(BaseModel):
+    """An entry of GET sd-models; `hash` and `sha256` are null until the file has been read once."""
+
+    title: str
+    model_name: str
+    hash: str | None
+    sha256: str | None
+    filename: str
+    config: str | None = None
+
+
+class ProgressState(BaseModel):
+    """Which job runs, and where it stands."""
+
+    skipped: bool = False
+    interrupted: bool = False
+    stopping_generation: bool = False
+    job: str = ""
+    job_count: int = 0
+    job_timestamp: str = ""
+    job_no: int = 0
+    sampling_step: int = 0
+    sampling_steps: int = 0
+
+
+class ProgressAnswer(BaseModel):
+    """`progress` is 0 to 1, 0 when idle; `eta_relative` is in seconds."""
+
+    progress: float = 0.0
+    eta_relative: float = 0.0
+    state: ProgressState = ProgressState()
+    current_image: str | None = None
+    textinfo: str | None = None
+    current_task: str | None = None
+
+
+def checkpoint_title(name: str, sha256: str | None) -> str:
+    """As clients show it and send it back: the path, and the first ten digits of the digest once it is known."""
+    return f"{name} [{sha256[:10]}]" if sha256 else name
+
+
+def checkpoint_name(title: str) -> str:
+    """The inverse of checkpoint_title."""
+    return title.rpartition(" [")[0] if title.endswith("]") and " [" in title else title
+
+
+def _sampler_and_schedule(sampler: str | None, schedule: str | None) -> tuple[str, str]:
+    """Old clients join the two: "DPM++ 2M Karras"."""
+    name = sampler or "Euler"
+    for suffix, joined in _KARRAS_SUFFIXES.items():
+        if name.endswith(suffix):
+            return name.removesuffix(suffix), joined if schedule in (None, "", "Automatic", "automatic") else schedule
+    return name, schedule or "Automatic"

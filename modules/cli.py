@@ -1,0 +1,188 @@
+"""The command line: serve · txt2img · test. It parses, then uses the jobs service like everyone.
+
+Options are made from the schema and from the settings, so that they cannot differ from the page's.
+"""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from modules.jobs.service import Jobs
+from modules.schema.errors import InvalidRequest, KararliError
+from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
+from modules.schema.requests import Txt2Img
+from modules.settings import REPOSITORY, Settings, load_settings
+
+CHECKS = (
+    ("format", ["ruff", "format", "--check", "."]),
+    ("lint", ["ruff", "check", "."]),
+    ("types", ["basedpyright"]),
+    ("tests", ["pytest"]),
+)
+"""What `test` runs, each as python -m ..."""
+
+_console = Console(stderr=True)
+
+
+def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> None:
+    """Run the command in sys.argv; without one, serve."""
+    if len(sys.argv) < 2 or (sys.argv[1].startswith("-") and sys.argv[1] not in ("--help", "-h")):
+        sys.argv.insert(1, "serve")
+    try:
+        _commands(serve, open_jobs)()
+    except KararliError as error:
+        _console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> typer.Typer:
+    app = typer.Typer(
+        name="webui.sh",
+        help="Kararli, a Stable Diffusion studio. Without a command it serves the page.",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    def serve_command(**values: Any) -> None:
+        """Serve the page and the API (the default command)."""
+        serve(load_settings(values))
+
+    def txt2img_command(prompt: str, output: Path | None, **values: Any) -> None:
+        """Paint pictures from words."""
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        request = _request({"prompt": prompt, **values})
+        jobs = open_jobs(settings)
+        try:
+            _follow(jobs, jobs.submit(request, save=output is None), output)
+        finally:
+            jobs.close()
+
+    def test_command(arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None) -> None:
+        """Check format, lint and types, and run all tests."""
+        for name, command in CHECKS:
+            _console.rule(name)
+            extra = (arguments or []) if name == "tests" else []
+            code = subprocess.run([sys.executable, "-m", *command, *extra], cwd=REPOSITORY, check=False).returncode
+            if code:
+                raise SystemExit(code)
+
+    settings_options = list(_options(Settings, "Settings"))
+    prompt = _parameter("prompt", Annotated[str, typer.Argument(help=_help(Txt2Img.model_fields["prompt"]))])
+    output = _parameter(
+        "output",
+        Annotated[Path | None, typer.Option("-o", "--output", help="Where to put the PNG, instead of outputs/.")],
+        None,
+    )
+    request_options = [option for option in _options(Txt2Img, "Request") if option.name != "prompt"]
+    app.command("serve")(_with_parameters(serve_command, settings_options))
+    app.command("txt2img")(
+        _with_parameters(txt2img_command, [prompt, output, *request_options, *settings_options])
+    )
+    app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
+    return app
+
+
+def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
+    """Show a job's progress; put its pictures where they are wanted and name them on standard output."""
+    count = job.request.picture_count
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()
+    with Bar(*columns, console=_console, transient=True) as bar:
+        line = bar.add_task("Starting the engine", total=1.0)
+        try:
+            for event in jobs.watch(job.id):
+                if isinstance(event, Progress):
+                    bar.update(line, description=event.stage, completed=event.done)
+                elif isinstance(event, PictureReady):
+                    path = _deliver(event, output, count)
+                    bar.console.file.flush()
+                    sys.stdout.write(f"{path}\n")
+                elif isinstance(event, Requeued):
+                    bar.console.print(event.reason)
+                elif isinstance(event, Failed):
+                    raise KararliError(event.reason)
+                elif isinstance(event, Cancelled):
+                    raise KararliError("Stopped.")
+        except KeyboardInterrupt:
+            jobs.stop(job.id, Stop.NOW)
+            raise KararliError("Stopped.") from None
+
+
+def _deliver(picture: PictureReady, output: Path | None, count: int) -> Path:
+    if picture.path is not None:
+        return picture.path
+    assert output is not None
+    path = output if count == 1 else output.with_stem(f"{output.stem}-{picture.index + 1}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.read())
+    except OSError as error:
+        raise KararliError(f"{path} cannot be written ({error.strerror}). Choose another place for -o.") from None
+    return path
+
+
+def _request(values: Mapping[str, Any]) -> Txt2Img:
+    """The request that options make; those not given keep the schema's defaults."""
+    given = {name: value for name, value in values.items() if value is not None}
+    tree: dict[str, Any] = {}
+    for name, field in Txt2Img.model_fields.items():
+        if _is_model(field):
+            tree[name] = {leaf: given[leaf] for leaf in field.annotation.model_fields if leaf in given}  # type: ignore[union-attr]
+        elif name in given:
+            tree[name] = given[name]
+    try:
+        return Txt2Img.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        raise InvalidRequest(f"--{name.replace('_', '-')}: {first['msg']}.", name) from None
+
+
+def _options(model: type[BaseModel], panel: str) -> Iterator[inspect.Parameter]:
+    """An optional option for each value of a model, nested ones too."""
+    for name, field in model.model_fields.items():
+        if _is_model(field):
+            yield from _options(field.annotation, panel)  # type: ignore[arg-type]
+        elif name != "task":
+            default = field.default if field.default not in (None, "") else ""
+            option = typer.Option(
+                f"--{name.replace('_', '-')}",
+                help=_help(field),
+                show_default=str(default).lower() if isinstance(default, bool) else str(default) or False,
+                rich_help_panel=panel,
+            )
+            yield _parameter(name, Annotated[_optional(field.annotation), option], None)
+
+
+def _with_parameters(command: Callable[..., None], parameters: list[inspect.Parameter]) -> Callable[..., None]:
+    """Give a function that takes **values the signature that Typer reads options from."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _optional(annotation: Any) -> Any:
+    return annotation if type(None) in get_args(annotation) else annotation | None
+
+
+def _help(field: FieldInfo) -> str:
+    return field.description or ""
+
+
+def _is_model(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)

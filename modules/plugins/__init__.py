@@ -1,0 +1,1 @@
+"""How others join in: hooks to implement, and how extensions are found."""

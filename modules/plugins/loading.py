@@ -1,0 +1,137 @@
+"""Finds extensions and asks all plugins for what they register.
+
+Two ways in: a folder extensions/<name>/ with an __init__.py, and the entry-point group "webui" of an installed package.
+A broken one is switched off, with its reason; nothing is put on sys.path.
+"""
+
+import importlib.metadata
+import importlib.util
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from modules.plugins import hookspecs
+from modules.schema.errors import KararliError
+from modules.schema.sampling import Sampler, Schedule
+from modules.settings import Settings
+
+ENTRY_POINTS = "webui"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Something that was found; `problem` says why it is switched off."""
+
+    name: str
+    problem: str = ""
+
+
+class Plugins:
+    """Our own parts and the extensions, behind the hooks."""
+
+    def __init__(self, settings: Settings, builtin: Iterable[object]) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        for plugin in builtin:
+            self._manager.register(plugin)
+        self.extensions: list[Extension] = [
+            *(self._add(folder.name, _load_folder, folder) for folder in _folders(settings.extensions)),
+            *(self._add(entry.name, _load_entry, entry) for entry in _entry_points()),
+        ]
+
+    def register(self, plugin: object) -> None:
+        """Add a part of the program that comes later than the others: the page's, which needs Gradio."""
+        self._manager.register(plugin)
+
+    def samplers(self) -> list[Sampler]:
+        """All samplers, ours first."""
+        return [sampler for sequence in self._ask("register_samplers") for sampler in sequence]
+
+    def schedules(self) -> list[Schedule]:
+        """All schedules, ours first."""
+        return [schedule for sequence in self._ask("register_schedules") for schedule in sequence]
+
+    def tasks(self) -> dict[str, Any]:
+        """All tasks by name. Loads torch: for the worker."""
+        return _merged(self._ask("register_tasks"))
+
+    def tabs(self) -> dict[str, Any]:
+        """All tabs by title, ours first."""
+        return _merged(self._ask("register_tabs"))
+
+    def _add(self, name: str, load: Any, source: Any) -> Extension:
+        try:
+            plugin = load(source)
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except Exception as error:  # whatever a foreign module does, the program starts without it
+            logging.getLogger(__name__).warning("The extension %s is switched off: %s", name, error)
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            return Extension(name, str(error) or type(error).__name__)
+        return Extension(name)
+
+    def _ask(self, hook: str) -> list[Any]:
+        """Each plugin's answer in the order of registration; one that raises is switched off."""
+        answers: list[Any] = []
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            try:
+                answers.append(implementation.function())
+            except Exception as error:
+                name = implementation.plugin_name
+                if not any(extension.name == name for extension in self.extensions):
+                    raise
+                logging.getLogger(__name__).warning("The extension %s is switched off: %s", name, error)
+                self._manager.unregister(name=name)
+                self.extensions = [
+                    Extension(name, f"{hook}: {error}") if extension.name == name else extension
+                    for extension in self.extensions
+                ]
+        return answers
+
+
+def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Earlier ones win, so that an extension cannot take the place of a part of ours unnoticed."""
+    merged: dict[str, Any] = {}
+    for mapping in mappings:
+        merged = {**mapping, **merged}
+    return merged
+
+
+def _folders(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+
+
+def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
+    return importlib.metadata.entry_points(group=ENTRY_POINTS)
+
+
+def _load_entry(entry: importlib.metadata.EntryPoint) -> object:
+    return entry.load()
+
+
+def _load_folder(folder: Path) -> ModuleType:
+    """Import a folder as extensions.<name>. Raises KararliError for folders that are no extensions."""
+    init = folder / "__init__.py"
+    if not init.is_file():
+        if (folder / "scripts").is_dir():
+            raise KararliError(
+                "This is an extension for AUTOMATIC1111's program (it has scripts/ and no __init__.py). It cannot run"
+                " here; docs/hooks.md tells how one for Kararli is made."
+            )
+        raise KararliError("The folder has no __init__.py, so there is nothing to load.")
+    name = f"extensions.{folder.name}"
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

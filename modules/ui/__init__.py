@@ -1,0 +1,1 @@
+"""The page, in Gradio: one file a tab."""

@@ -1,0 +1,13 @@
+"""Our own tabs, registered through the same hook as anybody's."""
+
+from collections.abc import Callable, Mapping
+
+from modules.plugins.hookspecs import hookimpl
+from modules.ui.page import Page
+from modules.ui.txt2img import txt2img_tab
+
+
+@hookimpl
+def register_tabs() -> Mapping[str, Callable[[Page], None]]:
+    """The tabs of this folder, in the order of the page."""
+    return {"txt2img": txt2img_tab}

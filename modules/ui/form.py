@@ -1,0 +1,162 @@
+"""Controls named by schema path: bounds, steps, defaults and help come from the schema, values go back into it."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import gradio as gr
+from gradio.components import Component
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from modules.schema.errors import InvalidRequest
+from modules.ui.language import Translate
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Form(Generic[Model]):
+    """The controls of one request. Each is known to Gradio and to its API by the last part of its path."""
+
+    def __init__(self, model: type[Model], translate: Translate) -> None:
+        self._model, self._translate = model, translate
+        self._controls: dict[str, Component] = {}
+
+    def add(self, path: str, control: Component) -> Component:
+        """Take a control made elsewhere for the value at `path`."""
+        field_at(self._model, path)
+        self._controls[path] = control
+        return control
+
+    def slider(self, path: str, **options: Any) -> gr.Slider:
+        """A number between the schema's bounds."""
+        field = field_at(self._model, path)
+        low, high = bounds(field)
+        step = _extra(field).get("step") or _multiple(field) or 1
+        control = gr.Slider(**{**self._common(path, field), "minimum": low, "maximum": high, "step": step, **options})
+        return self._keep(path, control)
+
+    def number(self, path: str, **options: Any) -> gr.Number:
+        """A whole number to type; what is out of bounds is refused at submit, by name."""
+        return self._keep(path, gr.Number(**{**self._common(path), "precision": 0, **options}))
+
+    def textbox(self, path: str, **options: Any) -> gr.Textbox:
+        """A text."""
+        common = self._common(path)
+        return self._keep(path, gr.Textbox(**{**common, "placeholder": common.pop("info"), **options}))
+
+    def dropdown(self, path: str, choices: Sequence[str], **options: Any) -> gr.Dropdown:
+        """One of several names."""
+        return self._keep(path, gr.Dropdown(**{**self._common(path), "choices": list(choices), **options}))
+
+    @property
+    def paths(self) -> set[str]:
+        """Which values have a control."""
+        return set(self._controls)
+
+    def inputs(self) -> dict[str, Component]:
+        """The controls by their names, for Gradio's inputs_kwargs."""
+        return {_name(path): control for path, control in self._controls.items()}
+
+    def control(self, path: str) -> Component:
+        """The control of a value."""
+        return self._controls[path]
+
+    def read(self, values: Mapping[str, Any]) -> Model:
+        """The request that the controls' values make. Raises InvalidRequest naming the control that is wrong."""
+        tree: dict[str, Any] = {}
+        for path in self._controls:
+            *parents, last = path.split(".")
+            branch = tree
+            for parent in parents:
+                branch = branch.setdefault(parent, {})
+            if (value := values.get(_name(path))) is not None:
+                branch[last] = value
+        try:
+            return self._model.model_validate(tree)
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(str(part) for part in first["loc"])
+            label = getattr(self._controls.get(path), "label", None) or path
+            raise InvalidRequest(f"{label}: {first['msg']}.", path) from None
+
+    def write(self, request: Model) -> dict[Component, Any]:
+        """The controls' updates that show a request."""
+        return {control: gr.update(value=_value(request, path)) for path, control in self._controls.items()}
+
+    def handler(self, function: Callable[[Mapping[str, Any]], Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        """A Gradio handler with one named parameter a control, whose defaults are the schema's: so the page's API
+        has named, optional parameters."""
+
+        def handle(**values: Any) -> Iterator[Any]:
+            yield from function(values)
+
+        handle.__doc__ = function.__doc__
+        parameters = [
+            inspect.Parameter(_name(path), inspect.Parameter.KEYWORD_ONLY, default=_default(self._model, path))
+            for path in self._controls
+        ]
+        handle.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return handle
+
+    def _common(self, path: str, field: FieldInfo | None = None) -> dict[str, Any]:
+        field = field or field_at(self._model, path)
+        return {
+            "label": self._translate(field.title or path),
+            "info": self._translate(field.description or ""),
+            "value": _default(self._model, path),
+            "elem_id": path.replace(".", "-"),
+        }
+
+    def _keep(self, path: str, control: Any) -> Any:
+        self._controls[path] = control
+        return control
+
+
+def field_at(model: type[BaseModel], path: str) -> FieldInfo:
+    """The schema's field at a path such as "sampling.steps". Raises KeyError when there is none."""
+    first, _, rest = path.partition(".")
+    field = model.model_fields[first]
+    if not rest:
+        return field
+    assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    return field_at(field.annotation, rest)
+
+
+def leaf_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The paths of all values of a request, but `task`."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaf_paths(field.annotation, f"{prefix}{name}.")
+        elif name != "task":
+            yield prefix + name
+
+
+def bounds(field: FieldInfo) -> tuple[float, float]:
+    """The least and the greatest value that the schema allows."""
+    low = next(mark.ge for mark in field.metadata if hasattr(mark, "ge"))
+    high = next(mark.le for mark in field.metadata if hasattr(mark, "le"))
+    return low, high
+
+
+def _multiple(field: FieldInfo) -> float | None:
+    return next((mark.multiple_of for mark in field.metadata if hasattr(mark, "multiple_of")), None)
+
+
+def _extra(field: FieldInfo) -> Mapping[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _name(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _value(request: BaseModel, path: str) -> Any:
+    value: Any = request
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _default(model: type[BaseModel], path: str) -> Any:
+    return _value(model(), path)

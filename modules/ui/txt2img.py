@@ -1,0 +1,133 @@
+"""The tab for pictures from words."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+from pydantic import ValidationError
+
+from modules.catalog.checkpoints import DEFAULT
+from modules.schema.errors import KararliError, UnusableFile
+from modules.schema.requests import RANDOM_SEED, Txt2Img
+from modules.schema.sampling import AUTOMATIC
+from modules.ui.form import Form
+from modules.ui.page import Page
+from modules.ui.results import ResultPane, Updates
+
+EXAMPLES = (
+    "a red circle on a blue background",
+    "a yellow star on a purple background",
+    "a large green heart on a white background",
+    "a small orange triangle in the top left corner on a black background",
+    "a pink ring on a cyan background",
+)
+"""Prompts that the demo checkpoint knows."""
+
+
+def txt2img_tab(page: Page) -> None:
+    """Prompt and settings on the left, pictures on the right."""
+    say, form = page.translate, Form(Txt2Img, page.translate)
+    form.add("checkpoint", page.checkpoint)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5):
+            prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True)
+            negative = form.textbox("negative_prompt", lines=2, max_lines=8)
+            generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
+            gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
+            with gr.Group():
+                _size_controls(form, page)
+                with gr.Row():
+                    form.slider("sampling.steps", info=None)
+                    form.slider("sampling.guidance_scale", info=None)
+                with gr.Row():
+                    form.dropdown("sampling.sampler", [sampler.name for sampler in page.plugins.samplers()], info=None)
+                    schedules = [AUTOMATIC, *(schedule.label for schedule in page.plugins.schedules())]
+                    form.dropdown("sampling.schedule", schedules, info=None)
+                with gr.Row():
+                    form.slider("batch_count", info=None)
+                    form.slider("batch_size", info=None)
+                with gr.Row(equal_height=True):
+                    seed = form.number("seed", scale=3)
+                    random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
+                    reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+        with gr.Column(scale=6):
+            pane = ResultPane(page)
+
+    def start(values: Mapping[str, Any]) -> Iterator[Updates]:
+        """Paint pictures from words."""
+        try:
+            request = form.read(values)
+            job = page.jobs.submit(request)
+        except KararliError as error:
+            yield pane.refuse(str(error))
+            return
+        yield {page.memory: {"job": job.id, "request": request.model_dump_json()}}
+        yield from pane.watch(job.id)
+
+    def resume(memory: Mapping[str, str] | None) -> Iterator[Updates]:
+        """After a reload: the form as it was, and the job that runs, or this browser's last one."""
+        yield _remembered(form, page, memory or {})
+        running = page.jobs.running() or next(iter(page.jobs.waiting()), None)
+        last = (memory or {}).get("job", "")
+        if running is not None and not page.jobs.knows(last):
+            last = running.id
+        elif running is not None and page.jobs.latest(last) is None:
+            last = running.id
+        if page.jobs.knows(last):
+            yield from pane.watch(last)
+
+    outputs = [*pane.outputs(), page.memory]
+    gr.on(
+        [generate.click, prompt.submit, negative.submit], form.handler(start), inputs_kwargs=form.inputs(),
+        outputs=outputs, api_name="txt2img", concurrency_limit=None, show_progress="hidden",
+    )  # fmt: skip
+    page.blocks.load(
+        resume, [page.memory], [*outputs, *form.inputs().values()], api_visibility="private", concurrency_limit=None,
+        show_progress="hidden",
+    )  # fmt: skip
+    random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
+    reuse.click(
+        lambda shown: shown[0][1] if shown else gr.skip(), [pane.shown], [seed], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+
+
+def _size_controls(form: Form[Txt2Img], page: Page) -> None:
+    """Width, height, a button that swaps them; they follow the checkpoint as long as they are its own size."""
+    native = _resolution(page, DEFAULT)
+    with gr.Row(equal_height=True):
+        width = form.slider("width", value=native, info=None)
+        swap = gr.Button("⇄", min_width=40, scale=0, elem_id="swap-size")
+        height = form.slider("height", value=native, info=None)
+    previous = gr.State(native)
+    swap.click(
+        lambda width, height: (height, width), [width, height], [width, height], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+
+    def follow(name: str, before: int, width_now: int, height_now: int) -> tuple[Any, Any, int]:
+        now = _resolution(page, name)
+        if (width_now, height_now) == (before, before):
+            return now, now, now
+        return gr.skip(), gr.skip(), now
+
+    page.checkpoint.change(
+        follow, [page.checkpoint, previous, width, height], [width, height, previous], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+
+
+def _resolution(page: Page, name: str) -> int:
+    try:
+        return page.catalog.find(name).usable().resolution
+    except UnusableFile:
+        return 512
+
+
+def _remembered(form: Form[Txt2Img], page: Page, memory: Mapping[str, str]) -> Updates:
+    try:
+        request = Txt2Img.model_validate_json(memory.get("request", ""))
+        page.catalog.find(request.checkpoint)
+    except (ValidationError, UnusableFile):
+        return {page.memory: gr.skip()}
+    return form.write(request)
