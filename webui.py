@@ -1,6 +1,6 @@
 """The program on one screen: settings, plugins, engine, jobs, page and API. Wires; decides nothing.
 
-    python webui.py [serve] [--port 7860 ...]      see modules/cli.py for the other commands
+python webui.py [serve] [--port 7860 ...]      see modules/cli.py for the other commands
 """
 
 from functools import partial
@@ -9,6 +9,7 @@ from modules import cli
 from modules.catalog.checkpoints import Catalog
 from modules.catalog.resolving import Resolver
 from modules.engine import builtin
+from modules.engine.libraries import settle_libraries
 from modules.jobs.backend import Backend, Engine
 from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
@@ -18,6 +19,7 @@ from modules.storage.archive import Archive
 
 def build_engine(settings: Settings) -> Engine:
     """Called inside the worker: from here on torch is loaded."""
+    settle_libraries()
     from modules.engine.engine import Engine
 
     plugins = Plugins(settings, [builtin])

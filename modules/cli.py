@@ -69,7 +69,9 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         finally:
             jobs.close()
 
-    def test_command(arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None) -> None:
+    def test_command(
+        arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
+    ) -> None:
         """Check format, lint and types, and run all tests."""
         for name, command in CHECKS:
             _console.rule(name)
@@ -87,9 +89,7 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
     )
     request_options = [option for option in _options(Txt2Img, "Request") if option.name != "prompt"]
     app.command("serve")(_with_parameters(serve_command, settings_options))
-    app.command("txt2img")(
-        _with_parameters(txt2img_command, [prompt, output, *request_options, *settings_options])
-    )
+    app.command("txt2img")(_with_parameters(txt2img_command, [prompt, output, *request_options, *settings_options]))
     app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
     return app
 
@@ -97,7 +97,12 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
 def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
     """Show a job's progress; put its pictures where they are wanted and name them on standard output."""
     count = job.request.picture_count
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=_console, transient=True) as bar:
         line = bar.add_task("Starting the engine", total=1.0)
         try:

@@ -23,36 +23,38 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    port: int = Field(7860, ge=1, le=65535, description="Port of the page and of the API.")
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    listen: bool = Field(False, description="Listen on all addresses, so that other machines reach the page.")
-    share: bool = Field(False, description="Also open a public link through Gradio's tunnel.")
+    port: int = Field(default=7860, ge=1, le=65535, description="Port of the page and of the API.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    listen: bool = Field(default=False, description="Listen on all addresses, so that other machines reach the page.")
+    share: bool = Field(default=False, description="Also open a public link through Gradio's tunnel.")
     data_dir: Path = Field(
-        REPOSITORY,
+        default=REPOSITORY,
         description="Folder with models/, extensions/, outputs/ and settings.toml; by default the program's own.",
     )
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps: what to compute on."
+        default="auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto, cpu, cuda, cuda:N or mps: what to compute on.",
     )
     precision: Literal["auto", "full", "bf16", "fp16"] = Field(
-        "auto", description="Arithmetic of the UNet and the text encoder; full is fp32 throughout."
+        default="auto", description="Arithmetic of the UNet and the text encoder; full is fp32 throughout."
     )
     attention: Literal["auto", "xformers", "sdpa"] = Field(
-        "auto", description="Attention to use; auto takes xformers where it works and torch's own elsewhere."
+        default="auto", description="Attention to use; auto takes xformers where it works and torch's own elsewhere."
     )
     vram: Literal["auto", "high", "medium", "low"] = Field(
-        "auto",
+        default="auto",
         description="How much of a graphics card to use: high keeps all parts on it, medium moves idle parts to the"
         " CPU, low also decodes in tiles; auto looks at the free memory.",
     )
     backend: Literal["process", "inline", "ray"] = Field(
-        "process", description="Where the engine runs: in its own process, in this one, or on a Ray cluster."
+        default="process", description="Where the engine runs: in its own process, in this one, or on a Ray cluster."
     )
     theme: Literal["default", "soft", "monochrome", "glass", "ocean", "citrus", "origin"] = Field(
-        "default", description="Look of the page."
+        default="default", description="Look of the page."
     )
-    lang: Literal["en", "tr"] = Field("en", description="Language of the page.")
-    open: bool = Field(False, description="Open the page in the browser once it answers.")
+    lang: Literal["en", "tr"] = Field(default="en", description="Language of the page.")
+    open: bool = Field(default=False, description="Open the page in the browser once it answers.")
 
     @property
     def address(self) -> str:

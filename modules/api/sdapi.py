@@ -96,9 +96,7 @@ def _txt2img(body: Txt2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
             pictures.append(event)
         elif isinstance(event, Finished):
             result = event.result
-        elif isinstance(event, Failed):
-            raise ApiError(500, event.reason)
-        elif isinstance(event, Cancelled) and not pictures:
+        elif isinstance(event, Failed) or (isinstance(event, Cancelled) and not pictures):
             raise ApiError(500, event.reason)
     return Txt2ImgAnswer(
         images=[base64.b64encode(picture.read()).decode() for picture in pictures] if body.send_images else [],

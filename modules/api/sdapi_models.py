@@ -17,18 +17,20 @@ class Txt2ImgBody(BaseModel):
     prompt: str = ""
     negative_prompt: str | None = ""
     seed: int | None = RANDOM_SEED
-    sampler_name: str | None = Field(None, description="A name of GET samplers; joined old names work too.")
-    sampler_index: str | None = Field(None, description="Older spelling of sampler_name.")
-    scheduler: str | None = Field(None, description="A name or label of GET schedulers.")
+    sampler_name: str | None = Field(default=None, description="A name of GET samplers; joined old names work too.")
+    sampler_index: str | None = Field(default=None, description="Older spelling of sampler_name.")
+    scheduler: str | None = Field(default=None, description="A name or label of GET schedulers.")
     batch_size: int = 1
-    n_iter: int = Field(1, description="How many batches.")
+    n_iter: int = Field(default=1, description="How many batches.")
     steps: int = Sampling().steps
     cfg_scale: float = 7.0
     width: int = 512
     height: int = 512
-    override_settings: dict[str, Any] | None = Field(None, description="sd_model_checkpoint acts, for this job only.")
+    override_settings: dict[str, Any] | None = Field(
+        default=None, description="sd_model_checkpoint acts, for this job only."
+    )
     send_images: bool = True
-    save_images: bool = Field(False, description="Also save under outputs/.")
+    save_images: bool = Field(default=False, description="Also save under outputs/.")
     force_task_id: str | None = None
 
     def request(self) -> Txt2Img:

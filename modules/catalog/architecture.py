@@ -5,12 +5,11 @@ file's own metadata says otherwise: `modelspec.*` (https://github.com/Stability-
 `kararli.architecture`, a JSON object whose parts override the fields below.
 """
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from modules.catalog.headers import Header
 from modules.schema.errors import UnusableFile
@@ -67,7 +66,7 @@ class VaeShape(Frozen):
     channels: tuple[Count, ...] = Field(min_length=1)
     layers_per_block: Count
     norm_num_groups: Count = 32
-    scaling_factor: float = Field(0.18215, gt=0)
+    scaling_factor: float = Field(default=0.18215, gt=0)
 
     @property
     def factor(self) -> int:
@@ -92,7 +91,7 @@ class Architecture(Frozen):
 
     family: Literal["sd1"]
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
-    resolution: int = Field(512, ge=64, le=4096, multiple_of=8)
+    resolution: int = Field(default=512, ge=64, le=4096, multiple_of=8)
     unet: UNetShape
     vae: VaeShape
     text_encoder: TextEncoderShape
@@ -250,6 +249,7 @@ def _with_metadata(inferred: dict[str, Any], metadata: Mapping[str, str]) -> Arc
 
 
 _PARTS = ("unet", "vae", "text_encoder")
+_TABLE: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def _own_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -257,12 +257,14 @@ def _own_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        own = json.loads(text)
-    except (ValueError, RecursionError):
-        own = None
-    if not isinstance(own, dict) or not all(isinstance(own.get(part, {}), dict) for part in _PARTS):
-        raise UnusableFile("The file's metadata kararli.architecture is not a JSON object as docs/catalog.md has it.")
-    return own  # pyright: ignore[reportUnknownVariableType]
+        own = _TABLE.validate_json(text)
+        for part in _PARTS:
+            _TABLE.validate_python(own.get(part, {}))
+    except ValidationError:
+        raise UnusableFile(
+            "The file's metadata kararli.architecture is not a JSON object as docs/catalog.md has it."
+        ) from None
+    return own
 
 
 def _modelspec(metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -72,11 +72,13 @@ class Catalog:
             usable = [entry for entry in entries if entry.architecture is not None]
             if usable:
                 return usable[0]
-            raise UnusableFile(f"There is no usable checkpoint. Put a Stable Diffusion 1.x .safetensors into {self._folder}.")
+            raise UnusableFile(
+                f"There is no usable checkpoint. Put a Stable Diffusion 1.x .safetensors into {self._folder}."
+            )
         wanted = name.replace("\\", "/")
-        for spelling in (lambda entry: entry.name, lambda entry: entry.path.name, lambda entry: entry.stem):
+        for spelling in (0, 1, 2):
             for entry in entries:
-                if spelling(entry) == wanted:
+                if (entry.name, entry.path.name, entry.stem)[spelling] == wanted:
                     return entry
         raise UnusableFile(
             f"There is no checkpoint {name!r} in {self._folder}. It was renamed or removed; choose another one."

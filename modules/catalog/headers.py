@@ -9,7 +9,7 @@ import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from modules.schema.errors import UnusableFile
 
@@ -57,7 +57,8 @@ def read_header(path: Path) -> Header:
             )
         if length > size - 8:
             raise UnusableFile(
-                f"The file ends inside its header ({size:,} bytes on disk): the download was cut off. Download it again."
+                f"The file ends inside its header ({size:,} bytes on disk): the download was cut off."
+                " Download it again."
             )
         return _parse(file.read(length), size - 8 - length)
 
@@ -82,20 +83,24 @@ def _refuse_other_formats(head: bytes, size: int) -> None:
 
 def _parse(text: bytes, data_bytes: int) -> Header:
     try:
-        decoded = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        decoded: Any = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except UnicodeDecodeError:
-        raise UnusableFile("The file's header is not text: the file is damaged. Download it again.") from None
+        raise _damaged("The file's header is not text") from None
     except (ValueError, RecursionError):
-        raise UnusableFile("The file's header cannot be read: the file is damaged. Download it again.") from None
+        raise _damaged("The file's header cannot be read") from None
     if not isinstance(decoded, dict):
-        raise UnusableFile("The file's header is not a table of tensors: the file is damaged. Download it again.")
-    entries: dict[str, Any] = decoded
-    metadata = entries.pop("__metadata__", None) or {}
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise UnusableFile("The file's metadata is not text: the file is damaged. Download it again.")
+        raise _damaged("The file's header is not a table of tensors")
+    entries = cast(dict[str, Any], decoded)
+    metadata: Any = entries.pop("__metadata__", None) or {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in cast(Any, metadata).values()):
+        raise _damaged("The file's metadata is not text")
     tensors = {name: _tensor(name, entry) for name, entry in entries.items()}
     _check_coverage(tensors, data_bytes)
-    return Header(tensors, metadata)
+    return Header(tensors, cast(dict[str, str], metadata))
+
+
+def _damaged(finding: str) -> UnusableFile:
+    return UnusableFile(f"{finding}: the file is damaged. Download it again.")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -106,18 +111,16 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _tensor(name: str, entry: Any) -> Tensor:
+    problem = _damaged(f"The header's entry for the tensor {name[:80]!r} makes no sense")
     try:
-        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        numbers = [*shape, start, end]
+        dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         bits = BITS[dtype]
-        sound = all(type(number) is int and number >= 0 for number in numbers)
     except (KeyError, TypeError, ValueError):
-        sound, bits = False, 0
+        raise problem from None
+    sound = all(type(number) is int and number >= 0 for number in (*shape, start, end))
     if not sound or (end - start) * 8 != math.prod(shape) * bits:
-        raise UnusableFile(
-            f"The header's entry for the tensor {name[:80]!r} makes no sense: the file is damaged. Download it again."
-        )
-    return Tensor(dtype, tuple(shape), start, end)
+        raise problem
+    return Tensor(dtype, shape, start, end)
 
 
 def _check_coverage(tensors: dict[str, Tensor], data_bytes: int) -> None:
@@ -125,7 +128,7 @@ def _check_coverage(tensors: dict[str, Tensor], data_bytes: int) -> None:
     position = 0
     for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.start, tensor.end)):
         if tensor.start != position:
-            raise UnusableFile("The header's tensors overlap or leave holes: the file is damaged. Download it again.")
+            raise _damaged("The header's tensors overlap or leave holes")
         position = tensor.end
     if position > data_bytes:
         raise UnusableFile(

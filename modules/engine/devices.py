@@ -1,11 +1,10 @@
 """What to compute on, in which arithmetic, and with which attention."""
 
-import logging
 import platform
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -114,7 +113,6 @@ def _xformers_works(device: torch.device, dtype: torch.dtype) -> bool:
     """Try it on a tiny tensor; without a GPU importing it would only print warnings."""
     if device.type != "cuda":
         return False
-    logging.getLogger("xformers").setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -122,7 +120,7 @@ def _xformers_works(device: torch.device, dtype: torch.dtype) -> bool:
 
             tiny = torch.ones(1, 8, 2, 16, device=device, dtype=dtype)
             return bool(torch.isfinite(memory_efficient_attention(tiny, tiny, tiny)).all())
-    except Exception:  # whatever a foreign kernel throws, it means the same here: it does not work
+    except Exception:  # noqa: BLE001 - whatever a foreign kernel throws, it means the same here: it does not work
         return False
 
 

@@ -39,8 +39,8 @@ class Feed:
                 self._latest = None if isinstance(event, (Started, *TERMINAL)) else self._latest
             self._changed.notify_all()
 
-    def follow(self) -> Iterator[JobEvent]:
-        """All that was kept, then what comes, to the end."""
+    def follow(self) -> Iterator[list[JobEvent]]:
+        """All that was kept, then what comes, to the end: in bursts of what was said since the last one."""
         seen, version = 0, 0
         while True:
             with self._changed:
@@ -48,8 +48,6 @@ class Feed:
                 fresh, seen = self._kept[seen:], len(self._kept)
                 latest = self._latest if self._version > version else None
                 version = self._version
-            yield from fresh
+            yield [*fresh, latest] if latest is not None else fresh
             if fresh and isinstance(fresh[-1], TERMINAL):
                 return
-            if latest is not None:
-                yield latest

@@ -1,5 +1,6 @@
 """The jobs of one running program: accepted, queued, run one after the other, watched, stopped."""
 
+import itertools
 import logging
 import threading
 import uuid
@@ -70,7 +71,11 @@ class Jobs:
         return job
 
     def watch(self, job_id: str) -> Iterator[JobEvent]:
-        """A job's events from its beginning to its end, waiting for those to come.
+        """A job's events from its beginning to its end, waiting for those to come; errors as watch_bursts()."""
+        return itertools.chain.from_iterable(self.watch_bursts(job_id))
+
+    def watch_bursts(self, job_id: str) -> Iterator[list[JobEvent]]:
+        """The same, all at once that was said since the last burst: for those who draw.
 
         Raises KararliError when there is no such job in this run of the program.
         """

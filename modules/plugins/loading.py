@@ -70,7 +70,7 @@ class Plugins:
             plugin = load(source)
             self._manager.register(plugin, name)
             self._manager.check_pending()
-        except Exception as error:  # whatever a foreign module does, the program starts without it
+        except Exception as error:  # noqa: BLE001 - whatever a foreign module does, the program starts without it
             logging.getLogger(__name__).warning("The extension %s is switched off: %s", name, error)
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)

@@ -1,7 +1,7 @@
 """What is said about a job while it goes its way, from the queue to the end.
 
-The engine pushes Progress and Painted; the jobs service adds the rest and turns Painted into PictureReady. Each event is
-a frozen value and can be pickled.
+The engine pushes Progress and Painted; the jobs service adds the rest and turns Painted into PictureReady. Each
+event is a frozen value and can be pickled.
 """
 
 from collections.abc import Callable

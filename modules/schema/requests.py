@@ -23,16 +23,20 @@ class Sampling(Frozen):
     """How the noise is walked down to a picture."""
 
     steps: int = Field(
-        20, ge=1, le=150, title="Steps", description="How many steps from noise to picture; more is slower and finer."
+        default=20,
+        ge=1,
+        le=150,
+        title="Steps",
+        description="How many steps from noise to picture; more is slower and finer.",
     )
-    sampler: str = Field("Euler", title="Sampler", description="The method that takes each step.")
+    sampler: str = Field(default="Euler", title="Sampler", description="The method that takes each step.")
     schedule: str = Field(
-        "Automatic",
+        default="Automatic",
         title="Schedule",
         description="How noise levels are spread over the steps; Automatic is what suits the sampler.",
     )
     guidance_scale: float = Field(
-        7.0,
+        default=7.0,
         ge=1.0,
         le=30.0,
         title="CFG scale",
@@ -45,17 +49,17 @@ class Txt2Img(Frozen):
     """A picture from words."""
 
     task: Literal["txt2img"] = "txt2img"
-    prompt: str = Field("", max_length=20_000, title="Prompt", description="What the picture should show.")
+    prompt: str = Field(default="", max_length=20_000, title="Prompt", description="What the picture should show.")
     negative_prompt: str = Field(
-        "", max_length=20_000, title="Negative prompt", description="What the picture should not show."
+        default="", max_length=20_000, title="Negative prompt", description="What the picture should not show."
     )
     checkpoint: str = Field(
-        "",
+        default="",
         title="Checkpoint",
         description="A file in models/Stable-diffusion/, by its path there; empty takes the default one.",
     )
     width: int | None = Field(
-        None,
+        default=None,
         ge=64,
         le=4096,
         multiple_of=8,
@@ -63,7 +67,7 @@ class Txt2Img(Frozen):
         description="Pixels, a multiple of 8; not given, the size that the checkpoint was trained for.",
     )
     height: int | None = Field(
-        None,
+        default=None,
         ge=64,
         le=4096,
         multiple_of=8,
@@ -72,17 +76,17 @@ class Txt2Img(Frozen):
     )
     sampling: Sampling = Sampling()
     seed: int = Field(
-        RANDOM_SEED,
+        default=RANDOM_SEED,
         ge=RANDOM_SEED,
         le=LARGEST_SEED,
         title="Seed",
         description="The same seed paints the same picture again; -1 chooses one at random. Picture i has seed + i.",
     )
     batch_count: int = Field(
-        1, ge=1, le=100, title="Batch count", description="How many batches, one after the other."
+        default=1, ge=1, le=100, title="Batch count", description="How many batches, one after the other."
     )
     batch_size: int = Field(
-        1, ge=1, le=16, title="Batch size", description="How many pictures are made at once; takes more memory."
+        default=1, ge=1, le=16, title="Batch size", description="How many pictures are made at once; takes more memory."
     )
 
     @property

@@ -16,17 +16,23 @@ REFRESH_SECONDS = 2.0
 """How often the page asks for the engine's state and the checkpoints in the folder."""
 
 
+HINT = (
+    "Put Stable Diffusion 1.x .safetensors files into models/Stable-diffusion/: they appear in the list by themselves."
+)
+
+
 def build_page(jobs: Jobs, catalog: Catalog, plugins: Plugins, translate: Translate) -> gr.Blocks:
     """All components and their handlers."""
     with gr.Blocks(title="Kararli", fill_width=True, analytics_enabled=False) as blocks:
         with gr.Row(equal_height=True, elem_id="header"):
-            gr.HTML('<h1>Kararl<span class="i">ı</span></h1>', elem_id="name")
+            gr.HTML('<h1>Kararl<span class="i">ı</span></h1>', elem_id="name", scale=0, min_width=130)
             checkpoint = gr.Dropdown(
                 _choices(catalog.checkpoints()), value=_default(catalog), label=translate("Checkpoint"), scale=4,
+                allow_custom_value=True,
                 elem_id="checkpoint",
             )  # fmt: skip
             refresh = gr.Button("↻", scale=0, min_width=44, elem_id="refresh-checkpoints")
-            engine = gr.HTML(_engine(jobs, translate), elem_id="engine")
+            engine = gr.HTML(_engine(jobs, translate), elem_id="engine", scale=4)
         page = Page(
             jobs, catalog, plugins, translate, blocks, checkpoint,
             gr.BrowserState(None, storage_key="kararli", secret="kararli"),
@@ -36,10 +42,7 @@ def build_page(jobs: Jobs, catalog: Catalog, plugins: Plugins, translate: Transl
                 with gr.Tab(title):
                     build_tab(page)
         _switched_off(plugins, translate)
-        gr.HTML(
-            f"<p>{translate('Put Stable Diffusion 1.x .safetensors files into models/Stable-diffusion/: they appear in the list by themselves.')}</p>",
-            elem_id="hint",
-        )
+        gr.HTML(f"<p>{translate(HINT)}</p>", elem_id="hint")
         _keep_fresh(page, checkpoint, refresh, engine)
     return blocks
 

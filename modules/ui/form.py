@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import gradio as gr
+from gradio.blocks import BlockContext
 from gradio.components import Component
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -43,7 +44,8 @@ class Form(Generic[Model]):
     def textbox(self, path: str, **options: Any) -> gr.Textbox:
         """A text."""
         common = self._common(path)
-        return self._keep(path, gr.Textbox(**{**common, "placeholder": common.pop("info"), **options}))
+        placeholder = common.pop("info")
+        return self._keep(path, gr.Textbox(**{**common, "placeholder": placeholder, **options}))
 
     def dropdown(self, path: str, choices: Sequence[str], **options: Any) -> gr.Dropdown:
         """One of several names."""
@@ -54,7 +56,7 @@ class Form(Generic[Model]):
         """Which values have a control."""
         return set(self._controls)
 
-    def inputs(self) -> dict[str, Component]:
+    def inputs(self) -> dict[str, Component | BlockContext]:
         """The controls by their names, for Gradio's inputs_kwargs."""
         return {_name(path): control for path, control in self._controls.items()}
 

@@ -1,5 +1,6 @@
 """The right side of a tab: where a job stands, its pictures, and the three ways to stop it."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,12 +63,16 @@ class ResultPane:
         pictures: list[PictureReady] = []
         yield {self.job: job_id, **self._pictures(pictures), **self._running(True)}
         try:
-            for event in self._page.jobs.watch(job_id):
-                if isinstance(event, PictureReady):
-                    pictures.append(event)
-                    yield {**self._pictures(pictures), self.preview: gr.update(visible=False)}
-                else:
-                    yield self._show(event, pictures)
+            for burst in self._page.jobs.watch_bursts(job_id):
+                arrived = [event for event in burst if isinstance(event, PictureReady)]
+                pictures += arrived
+                updates: Updates = {}
+                for event in burst:
+                    if not isinstance(event, PictureReady):
+                        updates |= self._show(event, pictures)
+                if arrived:  # one update of the gallery a burst: it loses one of two that follow closely
+                    updates |= {**self._pictures(pictures), self.preview: gr.update(visible=False)}
+                yield updates
         except KararliError as error:
             yield self.refuse(str(error))
 
@@ -111,7 +116,11 @@ class ResultPane:
         last = shown[-1] if shown else None
         return {
             self.shown: shown,
-            self.gallery: gr.update(value=[(path, f"{seed}") for path, seed, _ in shown], selected_index=None),
+            self.gallery: gr.update(
+                value=[(path, f"{seed}") for path, seed, _ in shown],
+                columns=min(4, max(1, math.ceil(len(shown) ** 0.5))),
+                selected_index=None,
+            ),
             self.parameters: last[2] if last else "",
             self.download: gr.update(value=last[0] if last else None, interactive=last is not None),
         }

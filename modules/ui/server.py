@@ -37,18 +37,20 @@ def check_port(settings: Settings) -> None:
             ) from None
 
 
-def run(settings: Settings, jobs: Jobs, catalog: Catalog, plugins: Plugins, attach: "Callable[[FastAPI], None]") -> None:
+def run(
+    settings: Settings, jobs: Jobs, catalog: Catalog, plugins: Plugins, attach: "Callable[[FastAPI], None]"
+) -> None:
     """Serve until SIGINT or SIGTERM. `attach` adds the API to the page's app."""
     os.environ["GRADIO_TEMP_DIR"] = str(settings.cache / "page")  # read by Gradio when components are made
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    import gradio as gr
+    from gradio import themes
 
     from modules.ui.app import build_page
     from modules.ui.language import translator
 
     blocks = build_page(jobs, catalog, plugins, translator(settings.lang))
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    theme = getattr(gr.themes, settings.theme.capitalize())(font=FONT, font_mono=FONT_MONO)
+    theme = getattr(themes, settings.theme.capitalize())(font=FONT, font_mono=FONT_MONO)
     app, _, share_url = blocks.launch(
         server_name=settings.address, server_port=settings.port, share=settings.share, theme=theme,
         css_paths=[STYLE], allowed_paths=[str(settings.outputs)], prevent_thread_lock=True, quiet=True,

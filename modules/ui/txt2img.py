@@ -67,14 +67,12 @@ def txt2img_tab(page: Page) -> None:
     def resume(memory: Mapping[str, str] | None) -> Iterator[Updates]:
         """After a reload: the form as it was, and the job that runs, or this browser's last one."""
         yield _remembered(form, page, memory or {})
+        shown = (memory or {}).get("job", "")
         running = page.jobs.running() or next(iter(page.jobs.waiting()), None)
-        last = (memory or {}).get("job", "")
-        if running is not None and not page.jobs.knows(last):
-            last = running.id
-        elif running is not None and page.jobs.latest(last) is None:
-            last = running.id
-        if page.jobs.knows(last):
-            yield from pane.watch(last)
+        if running is not None and page.jobs.latest(shown) is None:
+            shown = running.id
+        if page.jobs.knows(shown):
+            yield from pane.watch(shown)
 
     outputs = [*pane.outputs(), page.memory]
     gr.on(

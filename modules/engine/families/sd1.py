@@ -17,7 +17,7 @@ from modules.catalog.architecture import TEXT, UNET, VAE, Architecture
 from modules.engine.devices import Hardware
 from modules.engine.sampling.guidance import Conditioning, GuidedDenoiser
 from modules.engine.sampling.levels import scaled_linear_levels
-from modules.engine.text.clip import ClipEncoder, load_tokenizer
+from modules.engine.text.clip import END, START, ClipEncoder, load_tokenizer
 from modules.engine.vision.vae import Vae
 from modules.schema.errors import UnusableFile
 
@@ -41,7 +41,7 @@ class StableDiffusion1:
 
     def denoiser(self, text: Conditioning, guidance_scale: float) -> GuidedDenoiser:
         """The UNet under classifier-free guidance; it stays on the device while in use."""
-        self._unet.to(self.hardware.device)
+        nn.Module.to(self._unet, self.hardware.device)
         return GuidedDenoiser(
             self._unet, text, guidance_scale, self.levels.timestep_of, self.architecture.prediction_type
         )
@@ -49,7 +49,7 @@ class StableDiffusion1:
     def rest(self) -> None:
         """Called after the walk: make room for the VAE if memory is scarce."""
         if self.hardware.offload:
-            self._unet.to("cpu")
+            nn.Module.to(self._unet, "cpu")
 
     def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(channels, rows, columns) of the latents for a width and height in pixels."""
@@ -75,10 +75,10 @@ def _unet(architecture: Architecture, weights: Weights, hardware: Hardware) -> U
     own = {name: tensor for name, tensor in weights.items() if name.startswith(UNET)}
     with torch.device("meta"):
         model = UNet2DConditionModel(**config)
-    _fill(model, convert_ldm_unet_checkpoint(own, config), hardware.dtype, "UNet")
+    _fill(model, convert_ldm_unet_checkpoint(own, config), hardware.dtype, hardware, "UNet")
     if hardware.attention == "xformers":
         model.enable_xformers_memory_efficient_attention()
-    return model.to("cpu" if hardware.offload else hardware.device)
+    return model
 
 
 def _vae(architecture: Architecture, weights: Weights, hardware: Hardware) -> AutoencoderKL:
@@ -97,8 +97,8 @@ def _vae(architecture: Architecture, weights: Weights, hardware: Hardware) -> Au
     with torch.device("meta"):
         model = AutoencoderKL(**config)
     dtype = hardware.dtype if hardware.device.type == "cuda" else torch.float32
-    _fill(model, convert_ldm_vae_checkpoint(own, config), dtype, "VAE")
-    return model.to("cpu" if hardware.offload else hardware.device)
+    _fill(model, convert_ldm_vae_checkpoint(own, config), dtype, hardware, "VAE")
+    return model
 
 
 def _text_encoder(architecture: Architecture, weights: Weights, hardware: Hardware) -> CLIPTextModel:
@@ -111,20 +111,20 @@ def _text_encoder(architecture: Architecture, weights: Weights, hardware: Hardwa
         num_attention_heads=shape.attention_heads,
         max_position_embeddings=shape.positions,
         hidden_act=shape.hidden_act,
-        bos_token_id=49406,
-        eos_token_id=49407,
-        pad_token_id=49407,
+        bos_token_id=START,
+        eos_token_id=END,
+        pad_token_id=END,
     )
     own = {name.removeprefix(TEXT): tensor for name, tensor in weights.items() if name.startswith(TEXT)}
     own.pop("embeddings.position_ids", None)
     with torch.device("meta"):
         model = CLIPTextModel(config)
-    model.embeddings.position_ids = torch.arange(shape.positions)[None]
-    _fill(model, own, hardware.dtype, "text encoder")
-    return model.to("cpu" if hardware.offload else hardware.device)
+    model.embeddings.register_buffer("position_ids", torch.arange(shape.positions)[None], persistent=False)
+    _fill(model, own, hardware.dtype, hardware, "text encoder")
+    return model
 
 
-def _fill(model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype, part: str) -> None:
+def _fill(model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype, hardware: Hardware, part: str) -> None:
     """Put weights into a model that has shapes only, without a second copy in memory.
 
     Raises UnusableFile when they are not those that the model needs.
@@ -141,3 +141,5 @@ def _fill(model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype, p
     cast = {name: weights[name].to(dtype) for name in wanted}
     model.load_state_dict(cast, assign=True)
     model.requires_grad_(False).eval()
+    if not hardware.offload:
+        model.to(hardware.device)

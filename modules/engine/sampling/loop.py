@@ -54,7 +54,9 @@ def plan_sigmas(
     return spread(steps, levels)
 
 
-def sample(model: Denoiser, noise: SeededNoise, sampler: Sampler, sigmas: Sequence[float], report: StepReport) -> Tensor:
+def sample(
+    model: Denoiser, noise: SeededNoise, sampler: Sampler, sigmas: Sequence[float], report: StepReport
+) -> Tensor:
     """Walk from pure noise at sigmas[0] down to sigmas[-1].
 
     Returns latents in float32, on the scale that the VAE decodes. Raises KararliError when the model's arithmetic

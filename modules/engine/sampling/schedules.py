@@ -1,6 +1,6 @@
 """Schedules: how noise levels are spread over the steps.
 
-Sigmas are those of Karras et al. 2022 (https://arxiv.org/abs/2206.00364): a picture at level sigma is clean + sigma * noise.
+Sigmas are those of Karras et al. 2022 (https://arxiv.org/abs/2206.00364): latents at a level are clean + sigma * noise.
 Each function takes the number of steps and the model's levels, and returns steps + 1 falling sigmas that end in 0.
 """
 

@@ -10,6 +10,8 @@ WINDOW = 75
 """Tokens that fit between the start and the end token of one pass."""
 
 VOCABULARY = 49408
+START, END = 49406, 49407
+"""Ids of the two special tokens."""
 _FOLDER = Path(__file__).parent / "clip"
 
 
@@ -18,10 +20,6 @@ def load_tokenizer() -> CLIPTokenizer:
     tokenizer = CLIPTokenizer(
         vocab=str(_FOLDER / "vocab.json"),
         merges=str(_FOLDER / "merges.txt"),
-        unk_token="<|endoftext|>",
-        bos_token="<|startoftext|>",
-        eos_token="<|endoftext|>",
-        pad_token="<|endoftext|>",
     )
     assert len(tokenizer) == VOCABULARY, "the bundled CLIP vocabulary is not whole"
     return tokenizer
@@ -36,10 +34,11 @@ class ClipEncoder:
 
     def windows(self, prompt: str) -> list[list[int]]:
         """Token ids in passes of 77: start, up to 75 tokens, then end tokens. An empty prompt has one pass too."""
-        tokens = self.tokenizer(prompt, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        tokens: list[int] = self.tokenizer(prompt, add_special_tokens=False, truncation=False, verbose=False)[
+            "input_ids"
+        ]  # type: ignore[assignment]
         parts = [tokens[first : first + WINDOW] for first in range(0, len(tokens), WINDOW)] or [[]]
-        return [[start, *part, *[end] * (WINDOW + 1 - len(part))] for part in parts]
+        return [[START, *part, *[END] * (WINDOW + 1 - len(part))] for part in parts]
 
     def embed(self, prompt: str) -> Tensor:
         """Embeddings [1, 77 * passes, width] of the last layer, after its norm."""
