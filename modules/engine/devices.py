@@ -29,6 +29,15 @@ class Hardware:
     tiled: bool = False
     """The VAE works in tiles."""
 
+    @property
+    def batches_vary(self) -> bool:
+        """Whether a picture would depend on its batch.
+
+        In half precision a CPU's kernels round differently for other batch sizes, and the walk makes a visible
+        difference of it; batches bring nothing there, so pictures are computed one by one.
+        """
+        return self.device.type == "cpu" and self.dtype != torch.float32
+
     def runtime(self) -> Runtime:
         """The same as a record."""
         return Runtime(

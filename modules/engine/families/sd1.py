@@ -43,7 +43,12 @@ class StableDiffusion1:
         """The UNet under classifier-free guidance; it stays on the device while in use."""
         nn.Module.to(self._unet, self.hardware.device)
         return GuidedDenoiser(
-            self._unet, text, guidance_scale, self.levels.timestep_of, self.architecture.prediction_type
+            self._unet,
+            text,
+            guidance_scale,
+            self.levels.timestep_of,
+            self.architecture.prediction_type,
+            one_by_one=self.hardware.batches_vary,
         )
 
     def rest(self) -> None:

@@ -19,7 +19,7 @@ class Conditioning:
 class GuidedDenoiser:
     """(latents, sigma) -> clean latents, in float32; the UNet sees what it was trained on.
 
-    Latents come as clean + sigma * noise; the UNet wants unit variance and a timestep (Karras et al. 2022, table 1).
+    `one_by_one` gives the UNet one picture of a batch at a time. Latents come as clean + sigma * noise; the UNet wants unit variance and a timestep (Karras et al. 2022, table 1).
     """
 
     def __init__(
@@ -29,14 +29,20 @@ class GuidedDenoiser:
         guidance_scale: float,
         timestep_of: Callable[[float], float],
         prediction_type: str,
+        one_by_one: bool = False,
     ) -> None:
         self._unet, self._text, self._scale = unet, text, guidance_scale
         self._timestep_of, self._prediction_type = timestep_of, prediction_type
+        self._one_by_one = one_by_one
 
     def __call__(self, latents: Tensor, sigma: float) -> Tensor:
         """The clean latents that the model sees in `latents` [batch, channels, h, w] at the level `sigma`."""
         scaled = (latents / (sigma**2 + 1) ** 0.5).to(self._unet.dtype)
-        output = self._guided(scaled, self._timestep_of(sigma))
+        timestep = self._timestep_of(sigma)
+        if self._one_by_one:
+            output = torch.cat([self._guided(picture[None], timestep) for picture in scaled])
+        else:
+            output = self._guided(scaled, timestep)
         if self._prediction_type == "v_prediction":
             return latents / (sigma**2 + 1) - output * (sigma / (sigma**2 + 1) ** 0.5)
         return latents - sigma * output
