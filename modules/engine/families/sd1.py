@@ -23,6 +23,9 @@ from modules.schema.errors import UnusableFile
 
 Weights = dict[str, Tensor]
 
+VAE_TILE = 512
+"""Pixels of a tile's side, where the VAE works in tiles."""
+
 
 class StableDiffusion1:
     """A checkpoint in memory, ready for the tasks."""
@@ -97,6 +100,7 @@ def _vae(architecture: Architecture, weights: Weights, hardware: Hardware) -> Au
         "down_block_types": ("DownEncoderBlock2D",) * levels,
         "up_block_types": ("UpDecoderBlock2D",) * levels,
         "scaling_factor": shape.scaling_factor,
+        "sample_size": VAE_TILE,
     }
     own = {name: tensor for name, tensor in weights.items() if name.startswith(VAE)}
     with torch.device("meta"):

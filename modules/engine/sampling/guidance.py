@@ -19,7 +19,8 @@ class Conditioning:
 class GuidedDenoiser:
     """(latents, sigma) -> clean latents, in float32; the UNet sees what it was trained on.
 
-    `one_by_one` gives the UNet one picture of a batch at a time. Latents come as clean + sigma * noise; the UNet wants unit variance and a timestep (Karras et al. 2022, table 1).
+    Latents come as clean + sigma * noise; the UNet wants unit variance and a timestep (Karras et al. 2022, table 1).
+    `one_by_one` gives it one picture of a batch at a time.
     """
 
     def __init__(

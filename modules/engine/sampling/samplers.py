@@ -1,8 +1,8 @@
 """Samplers: how one step is taken from a noise level to the next.
 
 In the terms of Karras et al. 2022 (https://arxiv.org/abs/2206.00364): latents x = clean + sigma * noise, and the
-model's guess of the clean latents gives the direction (x - denoised) / sigma in which x changes with sigma. The papers on
-DPM-Solver and UniPC work in lambda = -log(sigma), in which their exponential integrators are simple.
+model's guess of the clean latents gives the direction (x - denoised) / sigma in which x changes with sigma. The papers
+on DPM-Solver and UniPC work in lambda = -log(sigma), in which their exponential integrators are simple.
 """
 
 import math

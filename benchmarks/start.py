@@ -1,0 +1,74 @@
+"""From the command to a page that answers, and to an engine that is ready.
+
+    .venv/bin/python benchmarks/start.py [--rounds 5]
+
+Each round starts ./webui.sh (installed already: the second start) on a data folder of its own.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    pages, engines = zip(*(one_start() for _ in range(parser.parse_args().rounds)), strict=True)
+    table = Table(title="seconds from ./webui.sh")
+    for column in ("to", "median", "fastest", "slowest"):
+        table.add_column(column)
+    for name, values in (("a page that answers", pages), ("an engine that is ready", engines)):
+        table.add_row(name, *(f"{value:.1f}" for value in (statistics.median(values), min(values), max(values))))
+    Console().print(table)
+
+
+def one_start() -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        data = Path(folder)
+        (data / "models").mkdir()
+        (data / "models" / "Stable-diffusion").symlink_to(REPOSITORY / "models" / "Stable-diffusion")
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        start = time.perf_counter()
+        server = subprocess.Popen(
+            [str(REPOSITORY / "webui.sh"), "--port", str(port), "--data-dir", folder],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/")
+            page = time.perf_counter() - start
+            wait_for(f"http://127.0.0.1:{port}/", marker="<strong>")
+            return page, time.perf_counter() - start
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+
+
+def wait_for(url: str, marker: str = "") -> None:
+    """Until the page answers; with a marker, until its first state holds it (the engine's line, once it is ready)."""
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if marker in answer.read().decode():
+                    return
+        except OSError:
+            pass
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main()
