@@ -1,4 +1,4 @@
-"""Imports point down (docs/decisions.md tells why), torch lives in one room, and nothing is put on sys.path."""
+"""Imports point down (modules/__init__.py has the map), torch lives in one room, and nothing is put on sys.path."""
 
 import ast
 import json
