@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NoReturn, get_args
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from typer.exceptions import TyperException
 
 from modules.jobs.service import Jobs
 from modules.schema.errors import InvalidRequest, KararliError
@@ -39,10 +40,18 @@ def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs
     if len(sys.argv) < 2 or (sys.argv[1].startswith("-") and sys.argv[1] not in ("--help", "-h")):
         sys.argv.insert(1, "serve")
     try:
-        _commands(serve, open_jobs)()
+        code = _commands(serve, open_jobs)(standalone_mode=False)
     except KararliError as error:
-        _console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        _refuse(str(error))
+    except TyperException as error:  # what was typed does not fit the options
+        _refuse(f"{error.format_message().rstrip('.')}. Add --help to see what can be given.")
+    else:
+        raise SystemExit(code)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    _console.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(1) from None
 
 
 def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> typer.Typer:

@@ -51,7 +51,9 @@ class UNetShape(Frozen):
     norm_num_groups: Count = 32
 
     @model_validator(mode="after")
-    def _divisible(self) -> "UNetShape":
+    def _agrees(self) -> "UNetShape":
+        if len(self.attention) != len(self.channels):
+            raise ValueError(f"{len(self.attention)} values of attention for {len(self.channels)} levels")
         if any(width % self.norm_num_groups for width in self.channels):
             raise ValueError(f"unet channels {self.channels} cannot be split into {self.norm_num_groups} norm groups")
         if any(width % self.attention_heads for width in self.channels):
@@ -66,7 +68,13 @@ class VaeShape(Frozen):
     channels: tuple[Count, ...] = Field(min_length=1)
     layers_per_block: Count
     norm_num_groups: Count = 32
-    scaling_factor: float = Field(default=0.18215, gt=0)
+    scaling_factor: float = Field(default=0.18215, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "VaeShape":
+        if any(width % self.norm_num_groups for width in self.channels):
+            raise ValueError(f"vae channels {self.channels} cannot be split into {self.norm_num_groups} norm groups")
+        return self
 
     @property
     def factor(self) -> int:
@@ -85,6 +93,12 @@ class TextEncoderShape(Frozen):
     attention_heads: Count
     hidden_act: Literal["quick_gelu", "gelu"] = "quick_gelu"
 
+    @model_validator(mode="after")
+    def _agrees(self) -> "TextEncoderShape":
+        if self.width % self.attention_heads:
+            raise ValueError(f"text encoder width {self.width} cannot be split into {self.attention_heads} heads")
+        return self
+
 
 class Architecture(Frozen):
     """All that is needed to build the model before its weights are read."""
@@ -95,6 +109,14 @@ class Architecture(Frozen):
     unet: UNetShape
     vae: VaeShape
     text_encoder: TextEncoderShape
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Architecture":
+        if not self.unet.in_channels == self.unet.out_channels == self.vae.latent_channels:
+            raise ValueError("the unet and the vae differ in their latent channels")
+        if self.unet.context_width != self.text_encoder.width:
+            raise ValueError("the unet attends to another width than the text encoder gives")
+        return self
 
 
 def canonical_name(name: str) -> str | None:
@@ -127,15 +149,15 @@ def detect(header: Header) -> Architecture:
     shapes = {canonical: header.tensors[name].shape for name, canonical in names.items()}
     if f"{UNET}input_blocks.0.0.weight" not in shapes:
         raise UnusableFile(_what_else(header.tensors))
-    _refuse_other_families(shapes, header.tensors)
     try:
+        _refuse_other_families(shapes, header.tensors)
         inferred = {
             "family": "sd1",
             "unet": _unet(shapes),
             "vae": _vae(shapes),
             "text_encoder": _text_encoder(shapes),
         }
-    except (KeyError, IndexError) as error:
+    except KeyError as error:
         raise UnusableFile(
             f"The file looks like Stable Diffusion 1, but the weight {error} is missing or has an unknown shape."
             " Download it again, or look for another version of it."
@@ -149,16 +171,16 @@ def _is_bare_unet(name: str) -> bool:
 
 def _what_else(names: Collection[str]) -> str:
     """A file without a UNet: what it is and where it should lie."""
-    if any(name.startswith(("lora_unet_", "lora_te")) or ".lora_" in name for name in names):
+    if any(re.search(r"(^|[._])lora[._]", name) for name in names):
         return "This is a LoRA, not a checkpoint: move it to models/Lora/."
     if any(name.startswith(("control_model.", "controlnet_cond_embedding.")) for name in names):
         return "This is a ControlNet, not a checkpoint: move it to models/ControlNet/."
     if any(name in ("emb_params", "string_to_param") or name in ("clip_l", "clip_g") for name in names):
         return "This is a textual inversion embedding, not a checkpoint: move it to models/embeddings/."
+    if any("double_blocks." in name or "joint_blocks." in name for name in names):  # some come with their VAE
+        return "This is a transformer model (SD 3 or FLUX). Only Stable Diffusion 1.x checkpoints can be used yet."
     if any(name.startswith(("first_stage_model.", "vae.", "encoder.down", "decoder.up")) for name in names):
         return "This is a VAE without a UNet, not a checkpoint: move it to models/VAE/."
-    if any("double_blocks." in name or "joint_blocks." in name for name in names):
-        return "This is a transformer model (SD 3 or FLUX). Only Stable Diffusion 1.x checkpoints can be used yet."
     if any(name.startswith("down_blocks.") for name in names):
         return "This is a part of a diffusers folder. Look for the checkpoint as a single file."
     return "No Stable Diffusion model was found in this file. Checkpoints of Stable Diffusion 1.x belong here."
@@ -171,7 +193,7 @@ def _refuse_other_families(shapes: Shapes, names: Collection[str]) -> None:
         raise UnusableFile(
             "This is a Stable Diffusion 2.x checkpoint. Only Stable Diffusion 1.x checkpoints can be used yet."
         )
-    channels = shapes[f"{UNET}input_blocks.0.0.weight"][1]
+    channels = _sizes(shapes, f"{UNET}input_blocks.0.0.weight", 4)[1]
     if channels in (8, 9):
         kind = "InstructPix2Pix" if channels == 8 else "inpainting"
         raise UnusableFile(f"This is an {kind} checkpoint: it needs a picture to start from and cannot be used yet.")
@@ -180,54 +202,67 @@ def _refuse_other_families(shapes: Shapes, names: Collection[str]) -> None:
             raise UnusableFile(f"The file holds no {part}. Look for the full version of this checkpoint.")
 
 
+def _sizes(shapes: Shapes, name: str, dimensions: int) -> tuple[int, ...]:
+    """The shape of a weight. Raises KeyError when it is missing or has another number of dimensions."""
+    shape = shapes[name]
+    if len(shape) != dimensions:
+        raise KeyError(name)
+    return shape
+
+
 def _indices(shapes: Shapes, pattern: str) -> list[int]:
     found = {int(match[1]) for name in shapes if (match := re.match(pattern, name))}
     return sorted(found)
 
 
 def _unet(shapes: Shapes) -> dict[str, Any]:
-    """Walk the input blocks: a residual block widens, a downsampler ends a level."""
+    """Walk the input blocks: a residual block widens, a downsampler ends a level; all levels have as many blocks."""
     levels: list[list[int]] = [[]]
     attention: list[bool] = [False]
-    for block in _indices(shapes, re.escape(UNET) + r"input_blocks\.(\d+)\."):
+    for block in _indices(shapes, re.escape(UNET) + r"input_blocks\.(\d{1,4})\."):
         prefix = f"{UNET}input_blocks.{block}."
         if f"{prefix}0.op.weight" in shapes:
             levels.append([])
             attention.append(False)
         elif f"{prefix}0.in_layers.2.weight" in shapes:
-            levels[-1].append(shapes[f"{prefix}0.in_layers.2.weight"][0])
+            levels[-1].append(_sizes(shapes, f"{prefix}0.in_layers.2.weight", 4)[0])
             attention[-1] |= f"{prefix}1.transformer_blocks.0.attn2.to_k.weight" in shapes
+        elif block > 0:
+            raise KeyError(f"{prefix}0.in_layers.2.weight")
+    uneven = [level for level, widths in enumerate(levels) if len(widths) != len(levels[-1]) or not widths]
+    if uneven:
+        raise KeyError(f"{UNET}input_blocks (level {uneven[0]})")
     context = next((name for name in shapes if name.startswith(UNET) and name.endswith("attn2.to_k.weight")), None)
     if context is None:
         raise KeyError("attn2.to_k.weight")
     return {
-        "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
-        "out_channels": shapes[f"{UNET}out.2.weight"][0],
+        "in_channels": _sizes(shapes, f"{UNET}input_blocks.0.0.weight", 4)[1],
+        "out_channels": _sizes(shapes, f"{UNET}out.2.weight", 4)[0],
         "channels": tuple(widths[-1] for widths in levels),
         "layers_per_block": len(levels[0]),
         "attention": tuple(attention),
-        "context_width": shapes[context][1],
+        "context_width": _sizes(shapes, context, 2)[1],
     }
 
 
 def _vae(shapes: Shapes) -> dict[str, Any]:
-    levels = _indices(shapes, re.escape(VAE) + r"encoder\.down\.(\d+)\.block\.")
-    blocks = _indices(shapes, re.escape(VAE) + r"encoder\.down\.0\.block\.(\d+)\.")
+    levels = _indices(shapes, re.escape(VAE) + r"encoder\.down\.(\d{1,4})\.block\.") or [0]
+    blocks = _indices(shapes, re.escape(VAE) + r"encoder\.down\.0\.block\.(\d{1,4})\.")
     return {
-        "latent_channels": shapes[f"{VAE}decoder.conv_in.weight"][1],
-        "channels": tuple(shapes[f"{VAE}encoder.down.{level}.block.0.conv1.weight"][0] for level in levels),
+        "latent_channels": _sizes(shapes, f"{VAE}decoder.conv_in.weight", 4)[1],
+        "channels": tuple(_sizes(shapes, f"{VAE}encoder.down.{level}.block.0.conv1.weight", 4)[0] for level in levels),
         "layers_per_block": len(blocks),
     }
 
 
 def _text_encoder(shapes: Shapes) -> dict[str, Any]:
-    vocabulary, width = shapes[f"{TEXT}embeddings.token_embedding.weight"][:2]
+    vocabulary, width = _sizes(shapes, f"{TEXT}embeddings.token_embedding.weight", 2)
     return {
         "width": width,
-        "layers": len(_indices(shapes, re.escape(TEXT) + r"encoder\.layers\.(\d+)\.")),
-        "intermediate": shapes[f"{TEXT}encoder.layers.0.mlp.fc1.weight"][0],
+        "layers": len(_indices(shapes, re.escape(TEXT) + r"encoder\.layers\.(\d{1,4})\.")),
+        "intermediate": _sizes(shapes, f"{TEXT}encoder.layers.0.mlp.fc1.weight", 2)[0],
         "vocabulary": vocabulary,
-        "positions": shapes[f"{TEXT}embeddings.position_embedding.weight"][0],
+        "positions": _sizes(shapes, f"{TEXT}embeddings.position_embedding.weight", 2)[0],
         "attention_heads": max(1, width // 64),
     }
 
@@ -273,6 +308,6 @@ def _modelspec(metadata: Mapping[str, str]) -> dict[str, Any]:
     if prediction in ("v", "v_prediction", "v-prediction"):
         known["prediction_type"] = "v_prediction"
     size = re.fullmatch(r"(\d{2,4})x(\d{2,4})", metadata.get("modelspec.resolution", ""))
-    if size and size[1] == size[2] and int(size[1]) % 8 == 0:
+    if size and size[1] == size[2] and 64 <= int(size[1]) <= 4096 and int(size[1]) % 8 == 0:
         known["resolution"] = int(size[1])
     return known

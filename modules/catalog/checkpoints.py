@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modules.catalog.architecture import Architecture, detect
@@ -33,6 +33,11 @@ class Checkpoint:
         """The name without folders and ending, as pictures' parameters carry it."""
         return self.path.stem
 
+    @property
+    def state(self) -> tuple[str, int, int]:
+        """What is compared to see whether the file has changed."""
+        return self.name, self.size, self.changed_ns
+
     def usable(self) -> Architecture:
         """The architecture. Raises UnusableFile with the reason when there is none."""
         if self.architecture is None:
@@ -59,7 +64,8 @@ class Catalog:
         with self._lock:
             found = [self._entry(path) for path in _files(self._folder)]
             entries = [entry for entry in found if entry is not None]
-            self._seen = {(entry.name, entry.size, entry.changed_ns): entry for entry in entries}
+            states = {entry.state for entry in entries}
+            self._seen = {state: entry for state, entry in self._seen.items() if state in states}
         return sorted(entries, key=lambda entry: (entry.name != DEFAULT, entry.name.lower()))
 
     def find(self, name: str) -> Checkpoint:
@@ -76,9 +82,10 @@ class Catalog:
                 f"There is no usable checkpoint. Put a Stable Diffusion 1.x .safetensors into {self._folder}."
             )
         wanted = name.replace("\\", "/")
-        for spelling in (0, 1, 2):
+        for spelling in range(4):
             for entry in entries:
-                if (entry.name, entry.path.name, entry.stem)[spelling] == wanted:
+                whole = entry.name[: -len(entry.path.suffix)]
+                if (entry.name, whole, entry.path.name, entry.stem)[spelling] == wanted:
                     return entry
         raise UnusableFile(
             f"There is no checkpoint {name!r} in {self._folder}. It was renamed or removed; choose another one."
@@ -90,19 +97,23 @@ class Catalog:
             stat = path.stat()
         except OSError:
             return None  # gone since the folder was listed
-        known = self._seen.get((name, stat.st_size, stat.st_mtime_ns))
-        return known or _read(name, path, stat)
+        entry = Checkpoint(name, path, stat.st_size, stat.st_mtime_ns)
+        if entry.state in self._seen:
+            return self._seen[entry.state]
+        try:
+            entry = _read(entry)
+        except OSError as error:  # not remembered: it may be readable the next time, without having changed
+            problem = f"The file cannot be read ({error.strerror}). Check its permissions and the disk."
+            return replace(entry, problem=problem)
+        self._seen[entry.state] = entry
+        return entry
 
 
-def _read(name: str, path: Path, stat: os.stat_result) -> Checkpoint:
-    architecture, problem = None, ""
+def _read(entry: Checkpoint) -> Checkpoint:
     try:
-        architecture = detect(read_header(path))
+        return replace(entry, architecture=detect(read_header(entry.path)))
     except UnusableFile as error:
-        problem = str(error)
-    except OSError as error:
-        problem = f"The file cannot be read ({error.strerror}). Check its permissions and the disk."
-    return Checkpoint(name, path, stat.st_size, stat.st_mtime_ns, architecture, problem)
+        return replace(entry, problem=str(error))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -112,6 +123,7 @@ def _files(folder: Path) -> Iterator[Path]:
             folders.clear()  # a link back to a folder above
             continue
         visited.add(os.path.realpath(parent))
+        folders.sort()
         for file in sorted(files):
             if file.lower().endswith(".safetensors") and not file.startswith("."):
                 yield Path(parent) / file

@@ -6,7 +6,10 @@ import os
 import threading
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 FILE_NAME = "sha256.json"
+_TABLE: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 
 
 class Hashes:
@@ -34,7 +37,7 @@ class Hashes:
 
     def _read(self) -> dict[str, str]:
         try:
-            return json.loads(self._file.read_text(encoding="utf-8"))
+            return _TABLE.validate_json(self._file.read_bytes())
         except (OSError, ValueError):
             return {}
 

@@ -16,10 +16,18 @@ from modules.schema.errors import UnusableFile
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the format's own reader."""
 
+MAX_DIMENSIONS = 64
+"""More than any tensor has; torch's own limit."""
+
 BITS = {
-    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8,
+    "C64": 64, "F64": 64, "F32": 32, "F16": 16, "BF16": 16,
+    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F8_E8M0": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
     "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
 }  # fmt: skip
+"""Every dtype of the format, with the size of one element."""
+
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""How pickles of protocols 2 to 5 begin."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def read_header(path: Path) -> Header:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)
-        _refuse_other_formats(head, size)
+        _refuse_other_formats(head)
         (length,) = struct.unpack("<Q", head)
         if length > MAX_HEADER_BYTES:
             raise UnusableFile(
@@ -63,10 +71,11 @@ def read_header(path: Path) -> Header:
         return _parse(file.read(length), size - 8 - length)
 
 
-def _refuse_other_formats(head: bytes, size: int) -> None:
-    if size == 0:
-        raise UnusableFile("The file is empty: the download did not start, or is still running.")
-    if head.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")):
+def _refuse_other_formats(head: bytes) -> None:
+    if not head:
+        raise UnusableFile("The file is empty: nothing has arrived yet. Wait for the download, or start it again.")
+    # a header of 640 bytes begins with a pickle's first two bytes too, but then with zeros
+    if head.startswith(b"PK\x03\x04") or (head.startswith(PICKLES) and any(head[3:])):
         raise UnusableFile(
             "This is a pickle (.ckpt or .pt) that was renamed to .safetensors. Pickles can run code and are not"
             " opened; look for the checkpoint's .safetensors version."
@@ -75,9 +84,9 @@ def _refuse_other_formats(head: bytes, size: int) -> None:
         raise UnusableFile(
             "This is a Git LFS pointer, not the model itself: run `git lfs pull`, or download the file from its page."
         )
-    if head.lstrip().startswith((b"<!DOC", b"<html", b"<HTML")):
+    if head.lstrip().lower().startswith((b"<!do", b"<htm", b"<hea", b"<?xm")):
         raise UnusableFile("This is a web page that was saved as .safetensors. Download the model itself.")
-    if size < 8:
+    if len(head) < 8:
         raise UnusableFile("The file is too short to be a safetensors file. Download it again.")
 
 
@@ -91,7 +100,9 @@ def _parse(text: bytes, data_bytes: int) -> Header:
     if not isinstance(decoded, dict):
         raise _damaged("The file's header is not a table of tensors")
     entries = cast(dict[str, Any], decoded)
-    metadata: Any = entries.pop("__metadata__", None) or {}
+    metadata: Any = entries.pop("__metadata__", None)
+    if metadata is None:
+        metadata = {}
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in cast(Any, metadata).values()):
         raise _damaged("The file's metadata is not text")
     tensors = {name: _tensor(name, entry) for name, entry in entries.items()}
@@ -113,14 +124,17 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _tensor(name: str, entry: Any) -> Tensor:
     problem = _damaged(f"The header's entry for the tensor {name[:80]!r} makes no sense")
     try:
-        dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+        dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         bits = BITS[dtype]
     except (KeyError, TypeError, ValueError):
         raise problem from None
-    sound = all(type(number) is int and number >= 0 for number in (*shape, start, end))
-    if not sound or (end - start) * 8 != math.prod(shape) * bits:
+    if not isinstance(shape, list) or len(cast(list[Any], shape)) > MAX_DIMENSIONS:
         raise problem
-    return Tensor(dtype, shape, start, end)
+    sizes = tuple(cast(list[Any], shape))
+    sound = all(type(number) is int and 0 <= number < 2**63 for number in (*sizes, start, end))
+    if not sound or (end - start) * 8 != math.prod(sizes) * bits:
+        raise problem
+    return Tensor(dtype, sizes, start, end)
 
 
 def _check_coverage(tensors: dict[str, Tensor], data_bytes: int) -> None:

@@ -8,20 +8,21 @@ import importlib.metadata
 import importlib.util
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
 from modules.plugins import hookspecs
 from modules.schema.errors import KararliError
-from modules.schema.sampling import Sampler, Schedule
+from modules.schema.sampling import Choice, Sampler, Schedule
 from modules.settings import Settings
 
 ENTRY_POINTS = "webui"
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -51,56 +52,91 @@ class Plugins:
 
     def samplers(self) -> list[Sampler]:
         """All samplers, ours first."""
-        return [sampler for sequence in self._ask("register_samplers") for sampler in sequence]
+        return [sampler for answer in self._ask("register_samplers", _all_of(Sampler)) for sampler in answer]
 
     def schedules(self) -> list[Schedule]:
         """All schedules, ours first."""
-        return [schedule for sequence in self._ask("register_schedules") for schedule in sequence]
+        return [schedule for answer in self._ask("register_schedules", _all_of(Schedule)) for schedule in answer]
 
     def tasks(self) -> dict[str, Any]:
         """All tasks by name. Loads torch: for the worker."""
-        return _merged(self._ask("register_tasks"))
+        return _merged(self._ask("register_tasks", _callables))
 
     def tabs(self) -> dict[str, Any]:
         """All tabs by title, ours first."""
-        return _merged(self._ask("register_tabs"))
+        return _merged(self._ask("register_tabs", _callables))
 
     def _add(self, name: str, load: Any, source: Any) -> Extension:
+        if self._manager.has_plugin(name):
+            return Extension(name, "There is another extension of this name. Rename or remove one of the two.")
         try:
             plugin = load(source)
             self._manager.register(plugin, name)
             self._manager.check_pending()
-        except Exception as error:  # noqa: BLE001 - whatever a foreign module does, the program starts without it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign module does, the program starts
             logging.getLogger(__name__).warning("The extension %s is switched off: %s", name, error)
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
-            return Extension(name, str(error) or type(error).__name__)
+            return Extension(name, _reason(error))
         return Extension(name)
 
-    def _ask(self, hook: str) -> list[Any]:
-        """Each plugin's answer in the order of registration; one that raises is switched off."""
-        answers: list[Any] = []
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+    def _ask(self, hook: str, read: Callable[[Any], Answer]) -> list[Answer]:
+        """Our own parts' answers, then the extensions', in the order of registration.
+
+        An extension that raises, or gives what `read` does not take, is switched off.
+        """
+        theirs = [extension.name for extension in self.extensions]
+        answers: list[Answer] = []
+        implementations = getattr(self._manager.hook, hook).get_hookimpls()
+        for implementation in sorted(implementations, key=lambda one: one.plugin_name in theirs):
+            name = implementation.plugin_name
             try:
-                answers.append(implementation.function())
-            except Exception as error:
-                name = implementation.plugin_name
-                if not any(extension.name == name for extension in self.extensions):
+                answers.append(read(implementation.function()))
+            except (Exception, SystemExit) as error:
+                if name not in theirs:
                     raise
                 logging.getLogger(__name__).warning("The extension %s is switched off: %s", name, error)
                 self._manager.unregister(name=name)
                 self.extensions = [
-                    Extension(name, f"{hook}: {error}") if extension.name == name else extension
+                    Extension(name, f"{hook}: {_reason(error)}") if extension == Extension(name) else extension
                     for extension in self.extensions
                 ]
         return answers
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KararliError | SyntaxError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _all_of(kind: type[Choice]) -> Callable[[Any], list[Choice]]:
+    """A reader of what a hook gives. The reader raises TypeError for anything that is not of this kind."""
+
+    def read(answer: Any) -> list[Choice]:
+        choices = list(answer)
+        for choice in choices:
+            if not isinstance(choice, kind):
+                raise TypeError(f"{choice!r} is not a {kind.__name__}")
+        return choices
+
+    return read
+
+
+def _callables(answer: Any) -> dict[str, Any]:
+    functions: dict[str, Any] = dict(answer)
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"{name!r} is no function")
+    return functions
 
 
 def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Earlier ones win, so that an extension cannot take the place of a part of ours unnoticed."""
     merged: dict[str, Any] = {}
     for mapping in mappings:
-        merged = {**mapping, **merged}
+        for name, function in mapping.items():
+            merged.setdefault(name, function)
     return merged
 
 
@@ -133,5 +169,9 @@ def _load_folder(folder: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

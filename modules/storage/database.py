@@ -1,11 +1,13 @@
 """The record of jobs and pictures: SQLAlchemy over SQLite, in outputs/kararli.db."""
 
+import errno
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ForeignKey, create_engine, event, select, update
+from sqlalchemy import URL, ForeignKey, create_engine, event, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 
@@ -54,16 +56,19 @@ class Database:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(f"sqlite:///{file}")
+        engine = create_engine(URL.create("sqlite", database=str(file)))  # as text, "?" in the path would end it
         event.listen(engine, "connect", _set_up_connection)
         Base.metadata.create_all(engine)
         self._engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def add(self, row: JobRow | PictureRow) -> None:
-        """Record a job or a picture."""
-        with self._sessions.begin() as session:
-            session.add(row)
+        """Record a job or a picture. Raises OSError when the disk refuses."""
+        try:
+            with self._sessions.begin() as session:
+                session.add(row)
+        except OperationalError as error:
+            raise OSError(errno.EIO, str(error.orig)) from None
 
     def set_state(self, job_id: str, state: str, reason: str = "") -> None:
         """Record where a job stands."""

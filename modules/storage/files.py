@@ -55,7 +55,11 @@ def _claim(temporary: Path, folder: Path, seed: int) -> Path:
         except FileExistsError:
             number += 1
             continue
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            path.unlink()
+            raise
         _sync_folder(folder)
         return path
 

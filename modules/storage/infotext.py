@@ -1,6 +1,7 @@
 """The "parameters" text that travels inside pictures, in the form that AUTOMATIC1111's program introduced."""
 
 import json
+from pathlib import PurePosixPath
 
 from modules import __version__
 from modules.schema.events import Painted
@@ -18,7 +19,7 @@ def write_infotext(request: Request, painted: Painted) -> str:
         "Seed": painted.seed,
         "Size": f"{painted.picture.width}x{painted.picture.height}",
         "Model hash": checkpoint.short_hash,
-        "Model": checkpoint.name.rpartition("/")[2].removesuffix(".safetensors"),
+        "Model": PurePosixPath(checkpoint.name).stem,
         "RNG": "CPU",
         "Version": f"Kararli {__version__}",
     }

@@ -1,0 +1,141 @@
+import random
+from pathlib import Path
+
+import pytest
+
+from modules.catalog.checkpoints import Catalog
+from modules.catalog.resolving import Resolver
+from modules.schema.errors import InvalidRequest, UnusableFile
+from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Sampling, Txt2Img
+from modules.schema.sampling import Sampler, Schedule
+from modules.settings import Settings
+from tests.catalog.headers_of import write
+
+
+def _stay(latents: object, _step: object) -> object:
+    return latents
+
+
+SAMPLERS = [
+    Sampler("Walk", begin=lambda: _stay, aliases=("k_walk",)),
+    Sampler("Run", begin=lambda: _stay, aliases=("sprint", "Walk")),
+]
+SCHEDULES = [
+    Schedule("even", "Even", lambda steps, _levels: [0.0] * (steps + 1), aliases=("uniform",)),
+    Schedule("steep", "Steep slope", lambda steps, _levels: [0.0] * (steps + 1)),
+]
+SAMPLING = Sampling(sampler="Walk")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Settings(data_dir=tmp_path).checkpoints
+
+
+@pytest.fixture
+def resolve(tmp_path: Path, folder: Path) -> Resolver:
+    write(folder / "sub" / "tiny.safetensors", **{"modelspec.resolution": "128x128"})
+    return Resolver(Catalog(Settings(data_dir=tmp_path)), SAMPLERS, SCHEDULES)
+
+
+def test_a_resolved_request_leaves_nothing_open(resolve: Resolver) -> None:
+    request = resolve(Txt2Img(prompt="a fjord", sampling=SAMPLING))
+    assert request.checkpoint == "sub/tiny.safetensors"
+    assert request.size == (128, 128)
+    assert 0 <= request.seed <= LARGEST_SEED
+    assert request.prompt == "a fjord"
+
+
+def test_resolving_again_changes_nothing(resolve: Resolver) -> None:
+    once = resolve(Txt2Img(sampling=SAMPLING, batch_count=3))
+    assert resolve(once) == once
+    assert Txt2Img.model_validate_json(once.model_dump_json()) == once
+
+
+def test_given_values_stay(resolve: Resolver) -> None:
+    request = Txt2Img(
+        prompt="words",
+        negative_prompt="others",
+        checkpoint="sub/tiny.safetensors",
+        width=64,
+        height=4096,
+        seed=7,
+        batch_count=2,
+        batch_size=3,
+        sampling=Sampling(sampler="Run", schedule="Steep slope", steps=3, guidance_scale=2.5),
+    )
+    assert resolve(request) == request
+
+
+@pytest.mark.parametrize("seed", [0, 1, LARGEST_SEED])
+def test_a_given_seed_stays_also_at_the_ends_of_its_range(seed: int, resolve: Resolver) -> None:
+    assert resolve(Txt2Img(seed=seed, sampling=SAMPLING)).seed == seed
+
+
+def test_one_given_side_stays_and_the_other_is_the_checkpoints(resolve: Resolver) -> None:
+    assert resolve(Txt2Img(width=256, sampling=SAMPLING)).size == (256, 128)
+    assert resolve(Txt2Img(height=256, sampling=SAMPLING)).size == (128, 256)
+
+
+def test_a_random_seed_differs_from_request_to_request(resolve: Resolver) -> None:
+    seeds = {resolve(Txt2Img(seed=RANDOM_SEED, sampling=SAMPLING)).seed for _ in range(20)}
+    assert len(seeds) > 15
+
+
+def test_a_random_seed_leaves_room_for_the_seeds_of_all_pictures(
+    resolve: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AlwaysTheLargest(random.SystemRandom):
+        def randrange(self, start: int, *_: object) -> int:
+            return start - 1
+
+    monkeypatch.setattr(random, "SystemRandom", AlwaysTheLargest)
+    request = resolve(Txt2Img(batch_count=100, batch_size=16, sampling=SAMPLING))
+    assert request.seed > LARGEST_SEED - 2 * request.picture_count
+    assert request.seed_of(request.picture_count - 1) <= LARGEST_SEED
+
+
+@pytest.mark.parametrize(
+    ("asked", "registered"), [("walk", "Walk"), ("WALK", "Walk"), ("K_Walk", "Walk"), ("Sprint", "Run")]
+)
+def test_a_sampler_gets_its_registered_spelling(asked: str, registered: str, resolve: Resolver) -> None:
+    assert resolve(Txt2Img(sampling=Sampling(sampler=asked))).sampling.sampler == registered
+
+
+@pytest.mark.parametrize(
+    ("asked", "registered"),
+    [("even", "Even"), ("UNIFORM", "Even"), ("steep", "Steep slope"), ("automatic", "Automatic")],
+)
+def test_a_schedule_gets_its_registered_spelling(asked: str, registered: str, resolve: Resolver) -> None:
+    resolved = resolve(Txt2Img(sampling=Sampling(sampler="Walk", schedule=asked)))
+    assert resolved.sampling.schedule == registered
+
+
+def test_an_unknown_sampler_is_refused_with_its_field_and_all_names(resolve: Resolver) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        resolve(Txt2Img(sampling=Sampling(sampler="Fly")))
+    assert refused.value.field == "sampling.sampler"
+    assert str(refused.value) == "There is no sampler 'Fly'. Choose one of: Walk, Run."
+
+
+def test_an_unknown_schedule_is_refused_with_its_field_and_all_names(resolve: Resolver) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        resolve(Txt2Img(sampling=Sampling(sampler="Walk", schedule="Flat")))
+    assert refused.value.field == "sampling.schedule"
+    assert str(refused.value) == "There is no schedule 'Flat'. Choose one of: Even, Steep slope."
+
+
+def test_a_broken_checkpoint_is_refused_with_the_sentence_that_the_catalog_shows(
+    resolve: Resolver, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UnusableFile) as refused:
+        resolve(Txt2Img(checkpoint="broken", sampling=SAMPLING))
+    shown = Catalog(Settings(data_dir=tmp_path)).find("broken").problem
+    assert "Git LFS" in shown
+    assert str(refused.value) == f"broken.safetensors: {shown}"
+
+
+def test_a_checkpoint_that_is_not_there_is_refused(resolve: Resolver) -> None:
+    with pytest.raises(UnusableFile, match="There is no checkpoint 'gone'"):
+        resolve(Txt2Img(checkpoint="gone", sampling=SAMPLING))

@@ -1,0 +1,93 @@
+import json
+import re
+
+import pytest
+
+from modules import __version__
+from modules.storage.infotext import write_infotext
+from tests.storage.painting import job, painted
+
+PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""How other programs tell the pairs of the last line apart."""
+
+
+def _read(infotext: str) -> tuple[str, str, dict[str, str]]:
+    """Prompt, negative prompt and pairs, read as other programs read them."""
+    *lines, last = infotext.split("\n")
+    pairs = {key: json.loads(value) if value.startswith('"') else value for key, value in PAIR.findall(last)}
+    prompt: list[str] = []
+    negative: list[str] = []
+    part = prompt
+    for line in lines:
+        if line.startswith("Negative prompt:"):
+            part, line = negative, line.removeprefix("Negative prompt:").strip()
+        part.append(line)
+    return "\n".join(prompt), "\n".join(negative), pairs
+
+
+def _written(checkpoint: str = "demo.safetensors", **request: object) -> str:
+    return write_infotext(job(**request).request, painted(checkpoint=checkpoint, width=64, height=128))
+
+
+def test_the_text_is_prompt_then_negative_prompt_then_one_line_of_pairs() -> None:
+    sampling = {"steps": 12, "sampler": "Euler a", "schedule": "Karras", "guidance_scale": 6.5}
+    assert _written(prompt="a red barn", negative_prompt="rain", sampling=sampling) == (
+        "a red barn\n"
+        "Negative prompt: rain\n"
+        "Steps: 12, Sampler: Euler a, Schedule type: Karras, CFG scale: 6.5, Seed: 7, Size: 64x128,"
+        f" Model hash: 0123456789, Model: demo, RNG: CPU, Version: Kararli {__version__}"
+    )
+
+
+def test_without_a_negative_prompt_there_is_no_line_for_it() -> None:
+    assert "Negative" not in _written(prompt="a red barn")
+
+
+def test_without_a_prompt_the_text_begins_with_the_pairs() -> None:
+    assert _written().startswith("Steps: ")
+
+
+def test_without_a_prompt_the_text_may_begin_with_the_negative_prompt() -> None:
+    assert _written(negative_prompt="rain").startswith("Negative prompt: rain\nSteps: ")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative"),
+    [
+        ("a red barn", "rain"),
+        ("a red barn", ""),
+        ("", "rain"),
+        ("", ""),
+        ("one\ntwo\n\nfour", "five\nsix"),
+        ("a, b: c, (d:1.2), [e|f]", 'say "no", twice'),
+        ("Steps: 20, Sampler: none, Seed: 3\nand more", "Size: 1x1"),
+        ("kırmızı bir ahır 🏚", "yağmur"),
+        ("back\\slash", "<lora:x:1>"),
+    ],
+)
+def test_other_programs_read_back_what_was_written(prompt: str, negative: str) -> None:
+    read = _read(_written(prompt=prompt, negative_prompt=negative))
+    assert read[:2] == (prompt, negative)
+    assert read[2]["Seed"] == "7"
+
+
+@pytest.mark.parametrize(
+    "stem", ["plain", "v1.5-pruned", "a, b", "a: b", 'the "best"', "a,b:c\\d", "iki, üç", "with space", "x\ny"]
+)
+def test_a_models_name_is_quoted_where_it_must_be(stem: str) -> None:
+    pairs = _read(_written(checkpoint=f"folder/{stem}.safetensors"))[2]
+    assert pairs["Model"] == stem
+    assert (pairs["Seed"], pairs["RNG"]) == ("7", "CPU")
+
+
+def test_a_name_without_marks_is_not_quoted() -> None:
+    assert "Model: v1.5-pruned," in _written(checkpoint="v1.5-pruned.safetensors")
+
+
+def test_an_ending_in_capitals_is_left_out_too() -> None:
+    assert "Model: OLD," in _written(checkpoint="OLD.SAFETENSORS")
+
+
+def test_the_seed_is_the_pictures_and_not_the_jobs() -> None:
+    request = job(seed=100, batch_count=4).request
+    assert "Seed: 103," in write_infotext(request, painted(index=3, seed=103))
