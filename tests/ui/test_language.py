@@ -1,0 +1,169 @@
+"""The Turkish file has exactly the texts that the page says: none is missing, none is left over."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modules.catalog.checkpoints import Catalog
+from modules.engine import builtin
+from modules.plugins.loading import Extension, Plugins
+from modules.schema.events import (
+    Cancelled,
+    Failed,
+    Finished,
+    JobEvent,
+    PictureReady,
+    Progress,
+    Queued,
+    Requeued,
+    Started,
+    WorkerStatus,
+)
+from modules.schema.requests import Txt2Img
+from modules.schema.results import CheckpointRecord, Environment, Result, Runtime, Timings
+from modules.settings import REPOSITORY, Settings
+from modules.ui import builtin as tabs
+from modules.ui.app import build_page
+from modules.ui.language import translator
+from modules.ui.page import Page
+from modules.ui.results import ResultPane
+from modules.ui.widgets import engine_line, place_card, preview_image, progress_card
+from tests.event_loop import inside_event_loop
+
+LOCALES = REPOSITORY / "modules" / "ui" / "locales"
+RUNTIME = Runtime(device="cpu", device_name="A processor", dtype="float32", attention="sdpa", torch="2")
+RESULT = Result(
+    request=Txt2Img(),
+    environment=Environment(runtime=RUNTIME, checkpoint=CheckpointRecord(name="a", sha256="0" * 64)),
+    timings=Timings(),
+)
+PICTURE = PictureReady(0, 1, "words", path=Path("picture.png"))
+READY = WorkerStatus(ready=True, runtime=RUNTIME)
+STARTING = WorkerStatus(ready=False)
+
+
+class Recorder:
+    """A translator that says everything in English and remembers it."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        self.said.add(text)
+        return text
+
+
+class OneJob:
+    """A jobs service that tells one story."""
+
+    def __init__(self, status: WorkerStatus, *events: JobEvent) -> None:
+        self._status, self._events = status, events
+
+    def status(self) -> WorkerStatus:
+        return self._status
+
+    def running(self) -> None:
+        return None
+
+    def waiting(self) -> list[object]:
+        return []
+
+    def watch_bursts(self, job_id: str) -> Iterator[list[JobEvent]]:
+        return iter([[event] for event in self._events])
+
+
+def literals(folder: str, *names: str) -> set[str]:
+    """The first arguments of all calls of functions of these names, where they are plain texts."""
+    found: set[str] = set()
+    for file in (REPOSITORY / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if called in names and isinstance(node.args[0].value, str):
+                    found.add(node.args[0].value)
+    return found
+
+
+def stages() -> set[str]:
+    """All that the engine calls its work."""
+    return literals("modules/engine", "stage", "Progress")
+
+
+def reasons() -> set[str]:
+    """Why a job may end without its own fault."""
+    return literals("modules/jobs", "Cancelled") | {Cancelled().reason}
+
+
+def story(say: Recorder, status: WorkerStatus, *events: JobEvent) -> None:
+    """Show a job on a result pane."""
+    import gradio as gr
+
+    with gr.Blocks() as blocks:
+        memory, checkpoint = gr.BrowserState(None), gr.Dropdown()
+        pane = ResultPane(Page(OneJob(status, *events), None, None, say, blocks, checkpoint, memory))  # type: ignore[arg-type]
+    list(pane.watch("job"))
+
+
+def say_everything(say: Recorder, folder: Path) -> None:
+    """Build the page, and show all that can happen on it."""
+    settings = Settings(data_dir=folder)
+    plugins = Plugins(settings, [builtin])
+    plugins.register(tabs)
+    plugins.extensions = [Extension("broken", "It is broken.")]
+    build_page(OneJob(STARTING), Catalog(settings), plugins, say)  # type: ignore[arg-type]
+    for status in (STARTING, READY):
+        story(say, status, Queued(0), Queued(1), Started(), Requeued("It died."), PICTURE, Failed("It failed."))
+        for busy in (False, True):
+            engine_line(status, 1, busy, say)
+    story(say, READY, PICTURE, Finished(RESULT))
+    story(say, READY, PICTURE, PICTURE, Finished(RESULT))
+    for reason in reasons():
+        story(say, READY, Cancelled(reason))
+    for stage in stages():
+        progress_card(Progress(stage, 0.5, 0, 2, 1, 2, 3.0), say)
+    place_card(Queued(1), say)
+    preview_image(b"", say)
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    say = Recorder()
+    inside_event_loop(lambda: say_everything(say, tmp_path_factory.mktemp("data")))
+    return say.said - {""}
+
+
+def table(language: str) -> dict[str, str]:
+    return json.loads((LOCALES / f"{language}.json").read_text(encoding="utf-8"))
+
+
+def test_no_text_of_the_page_is_missing_in_turkish(said: set[str]):
+    assert sorted(said - set(table("tr"))) == []
+
+
+def test_no_text_in_the_turkish_file_is_left_over(said: set[str]):
+    assert sorted(set(table("tr")) - said) == []
+
+
+def test_the_engines_stages_and_the_reasons_to_stop_are_found():
+    assert {"Painting", "Loading the checkpoint"} <= stages()
+    assert {"Stopped.", "Taken out of the queue."} <= reasons()
+
+
+def test_every_text_has_a_translation_that_ends_as_it_does():
+    for english, turkish in table("tr").items():
+        assert turkish.strip() == turkish != "", english
+        assert english[-1] not in ".:…" or turkish[-1] == english[-1], english
+
+
+def test_every_language_of_the_settings_but_english_has_a_file():
+    languages = Settings.model_fields["lang"].annotation.__args__
+    assert {f"{language}.json" for language in languages} - {"en.json"} == {file.name for file in LOCALES.iterdir()}
+
+
+def test_the_page_speaks_turkish_and_leaves_what_it_does_not_know():
+    say = translator("tr")
+    assert say("Prompt") == "İstem"
+    assert say("sdxl.safetensors") == "sdxl.safetensors"
