@@ -15,6 +15,7 @@ from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.settings import Settings
 from modules.storage.archive import Archive
+from modules.storage.lock import lock_outputs
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -56,6 +57,7 @@ def serve(settings: Settings) -> None:
     from modules.ui.server import check_port, run
 
     check_port(settings)
+    lock = lock_outputs(settings)
     plugins, catalog = Plugins(settings, [builtin]), Catalog(settings)
     jobs = open_jobs(settings, "serve", plugins, catalog)
     try:
@@ -67,6 +69,7 @@ def serve(settings: Settings) -> None:
         run(settings, jobs, catalog, plugins, partial(attach, jobs=jobs, catalog=catalog, plugins=plugins))
     finally:
         jobs.close()
+        lock.release()
 
 
 if __name__ == "__main__":

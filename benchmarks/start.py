@@ -1,6 +1,6 @@
 """From the command to a page that answers, and to an engine that is ready.
 
-    .venv/bin/python benchmarks/start.py [--rounds 5]
+    .venv/bin/python -m benchmarks.start [--rounds 5]
 
 Each round starts ./webui.sh (installed already: the second start) on a data folder of its own.
 """

@@ -1,6 +1,6 @@
 """Text to image against a plain diffusers pipeline: seconds a step, load time, peak memory.
 
-    .venv/bin/python benchmarks/txt2img.py [--full] [--precision auto|full|bf16] [--rounds 5]
+    .venv/bin/python -m benchmarks.txt2img [--full] [--precision auto|full|bf16] [--rounds 5]
 
 The demo checkpoint, and with --full a checkpoint of SD 1.5's full size with random weights (2 GB, made first, then
 removed). The pace is measured in one process that takes turns between the two programs over the same weights; loading
@@ -16,8 +16,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from modules.engine.libraries import settle_libraries
 
@@ -72,7 +70,17 @@ def measure(
     table: Table, data_dir: Path, checkpoint: str, arguments: argparse.Namespace, size: int, steps: int
 ) -> None:
     def child(part: str) -> dict:
-        command = [sys.executable, __file__, "--part", part, "--data-dir", str(data_dir), "--checkpoint", checkpoint]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.txt2img",
+            "--part",
+            part,
+            "--data-dir",
+            str(data_dir),
+            "--checkpoint",
+            checkpoint,
+        ]
         command += ["--precision", arguments.precision, "--rounds", str(arguments.rounds)]
         command += ["--size", str(size), "--steps", str(steps)]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -178,6 +186,7 @@ def plain_pipeline(arguments: argparse.Namespace):
         beta_end=0.012,
         beta_schedule="scaled_linear",
         timestep_spacing="linspace",
+        steps_offset=1,
         prediction_type=model.architecture.prediction_type,
     )
     pipe = StableDiffusionPipeline(

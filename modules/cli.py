@@ -171,7 +171,7 @@ def _options(model: type[BaseModel], panel: str) -> Iterator[inspect.Parameter]:
         elif name != "task":
             default = field.default if field.default not in (None, "") else ""
             option = typer.Option(
-                f"--{name.replace('_', '-')}",
+                f"--{name.replace('_', '-')}{f'/--no-{name}' if field.annotation is bool else ''}",
                 help=_help(field),
                 show_default=str(default).lower() if isinstance(default, bool) else str(default) or False,
                 rich_help_panel=panel,

@@ -15,6 +15,7 @@ COLOURS = {
     "purple": (128, 32, 165), "orange": (250, 140, 10), "pink": (250, 125, 185), "cyan": (55, 195, 225),
     "white": (245, 245, 245), "black": (12, 12, 12),
 }  # fmt: skip
+SHAPES = ("circle", "square", "triangle", "star", "heart", "diamond", "cross", "ring")
 SIDE = 64
 
 

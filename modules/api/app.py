@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI
 
-from modules.api.errors import add_error_handlers
 from modules.api.sdapi import router
 from modules.catalog.checkpoints import Catalog
 from modules.jobs.service import Jobs
@@ -11,5 +10,4 @@ from modules.plugins.loading import Plugins
 
 def attach(app: FastAPI, jobs: Jobs, catalog: Catalog, plugins: Plugins) -> None:
     """Add the endpoints to the app that serves the page."""
-    add_error_handlers(app)
     app.include_router(router(jobs, catalog, plugins))

@@ -1,8 +1,12 @@
 """Errors as JSON, in the shape that /sdapi/v1's clients expect."""
 
-from fastapi import FastAPI, Request
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 
 class ApiError(Exception):
@@ -13,19 +17,28 @@ class ApiError(Exception):
         self.status = status
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer ApiError, and a body that does not fit the wire types, with {error, detail, body, errors}."""
+class ErrorsAsJson(APIRoute):
+    """A route that answers ApiError, and a body that does not fit, with {error, detail, body, errors}.
 
-    @app.exception_handler(ApiError)
-    async def api_error(_request: Request, error: ApiError) -> JSONResponse:
-        return _answer(error.status, "ApiError", str(error))
+    The page's app is already running when the routes are added, too late for handlers of its own.
+    """
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid_body(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        return _answer(422, "RequestValidationError", f"{place}: {first['msg']}." if place else f"{first['msg']}.")
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, with these two errors answered."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ApiError as error:
+                return _json(error.status, "ApiError", str(error))
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(str(part) for part in first["loc"][1:])
+                return _json(422, "RequestValidationError", f"{place}: {first['msg']}.".removeprefix(": "))
+
+        return answer
 
 
-def _answer(status: int, kind: str, sentence: str) -> JSONResponse:
+def _json(status: int, kind: str, sentence: str) -> JSONResponse:
     return JSONResponse({"error": kind, "detail": sentence, "body": "", "errors": sentence}, status)

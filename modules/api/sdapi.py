@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from modules import __version__
-from modules.api.errors import ApiError
+from modules.api.errors import ApiError, ErrorsAsJson
 from modules.api.sdapi_models import (
     CheckpointItem,
     ProgressAnswer,
@@ -35,7 +35,7 @@ TIMESTAMP = "%Y%m%d%H%M%S"
 
 def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     """The endpoints over the running program's parts."""
-    routes = APIRouter(prefix="/sdapi/v1", tags=["sdapi"])
+    routes = APIRouter(prefix="/sdapi/v1", tags=["sdapi"], route_class=ErrorsAsJson)
 
     @routes.post("/txt2img")
     async def txt2img(body: Txt2ImgBody) -> Txt2ImgAnswer:

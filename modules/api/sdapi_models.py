@@ -24,8 +24,8 @@ class Txt2ImgBody(BaseModel):
     n_iter: int = Field(default=1, description="How many batches.")
     steps: int = Sampling().steps
     cfg_scale: float = 7.0
-    width: int = 512
-    height: int = 512
+    width: int | None = Field(default=None, description="Not given: what the checkpoint was trained for.")
+    height: int | None = Field(default=None, description="Not given: what the checkpoint was trained for.")
     override_settings: dict[str, Any] | None = Field(
         default=None, description="sd_model_checkpoint acts, for this job only."
     )

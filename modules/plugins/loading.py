@@ -45,6 +45,8 @@ class Plugins:
             *(self._add(folder.name, _load_folder, folder) for folder in _folders(settings.extensions)),
             *(self._add(entry.name, _load_entry, entry) for entry in _entry_points()),
         ]
+        self._samplers = _joined(self._ask("register_samplers", _all_of(Sampler)))
+        self._schedules = _joined(self._ask("register_schedules", _all_of(Schedule)))
 
     def register(self, plugin: object) -> None:
         """Add a part of the program that comes later than the others: the page's, which needs Gradio."""
@@ -52,11 +54,11 @@ class Plugins:
 
     def samplers(self) -> list[Sampler]:
         """All samplers, ours first."""
-        return [sampler for answer in self._ask("register_samplers", _all_of(Sampler)) for sampler in answer]
+        return list(self._samplers)
 
     def schedules(self) -> list[Schedule]:
         """All schedules, ours first."""
-        return [schedule for answer in self._ask("register_schedules", _all_of(Schedule)) for schedule in answer]
+        return list(self._schedules)
 
     def tasks(self) -> dict[str, Any]:
         """All tasks by name. Loads torch: for the worker."""
@@ -129,6 +131,10 @@ def _callables(answer: Any) -> dict[str, Any]:
         if not callable(function):
             raise TypeError(f"{name!r} is no function")
     return functions
+
+
+def _joined(answers: Iterable[list[Choice]]) -> list[Choice]:
+    return [choice for answer in answers for choice in answer]
 
 
 def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

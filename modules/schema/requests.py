@@ -5,7 +5,7 @@ Bounds, steps, titles and help stand here once; the page, the command line and t
 
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RANDOM_SEED = -1
 """Stands for "choose one for me"; replaced once, when the request is submitted."""
@@ -88,6 +88,12 @@ class Txt2Img(Frozen):
     batch_size: int = Field(
         default=1, ge=1, le=16, title="Batch size", description="How many pictures are made at once; takes more memory."
     )
+
+    @model_validator(mode="after")
+    def _every_seed_fits(self) -> "Txt2Img":
+        if self.seed + self.picture_count - 1 > LARGEST_SEED:
+            raise ValueError(f"the last picture's seed would be above {LARGEST_SEED}; take a smaller one")
+        return self
 
     @property
     def size(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 https://arxiv.org/abs/2112.10752; the sizes come from the checkpoint's header, the weights in the original layout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -83,7 +83,7 @@ def _unet(architecture: Architecture, weights: Weights, hardware: Hardware) -> U
     own = {name: tensor for name, tensor in weights.items() if name.startswith(UNET)}
     with torch.device("meta"):
         model = UNet2DConditionModel(**config)
-    _fill(model, convert_ldm_unet_checkpoint(own, config), hardware.dtype, hardware, "UNet")
+    _fill(model, _converted(convert_ldm_unet_checkpoint, own, config, "UNet"), hardware.dtype, hardware, "UNet")
     if hardware.attention == "xformers":
         model.enable_xformers_memory_efficient_attention()
     return model
@@ -106,7 +106,7 @@ def _vae(architecture: Architecture, weights: Weights, hardware: Hardware) -> Au
     with torch.device("meta"):
         model = AutoencoderKL(**config)
     dtype = hardware.dtype if hardware.device.type == "cuda" else torch.float32
-    _fill(model, convert_ldm_vae_checkpoint(own, config), dtype, hardware, "VAE")
+    _fill(model, _converted(convert_ldm_vae_checkpoint, own, config, "VAE"), dtype, hardware, "VAE")
     return model
 
 
@@ -131,6 +131,18 @@ def _text_encoder(architecture: Architecture, weights: Weights, hardware: Hardwa
     model.embeddings.register_buffer("position_ids", torch.arange(shape.positions)[None], persistent=False)
     _fill(model, own, hardware.dtype, hardware, "text encoder")
     return model
+
+
+def _converted(
+    convert: Callable[[Weights, dict[str, Any]], dict[str, Tensor]], weights: Weights, config: dict[str, Any], part: str
+) -> dict[str, Tensor]:
+    """The weights under diffusers' names. Raises UnusableFile when one is missing that the conversion itself needs."""
+    try:
+        return convert(weights, config)
+    except (KeyError, AttributeError) as error:
+        raise UnusableFile(
+            f"Weights of the {part} are missing ({error}): the file is incomplete. Look for another version of it."
+        ) from None
 
 
 def _fill(model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype, hardware: Hardware, part: str) -> None:

@@ -20,6 +20,7 @@ def load_tokenizer() -> CLIPTokenizer:
     tokenizer = CLIPTokenizer(
         vocab=str(_FOLDER / "vocab.json"),
         merges=str(_FOLDER / "merges.txt"),
+        model_max_length=77,
     )
     assert len(tokenizer) == VOCABULARY, "the bundled CLIP vocabulary is not whole"
     return tokenizer
