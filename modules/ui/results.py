@@ -35,6 +35,8 @@ class ResultPane:
         """The job that is shown."""
         self.shown = gr.State([])
         """Its pictures: (path, seed, parameters) each."""
+        self.seed = gr.State(None)
+        """The seed of the picture whose parameters are shown."""
         self.stage = gr.HTML(note_card(say("Pictures appear here.")), elem_id="stage")
         self.preview = gr.HTML("", visible=False, elem_id="preview")
         with gr.Row():
@@ -54,13 +56,14 @@ class ResultPane:
     def outputs(self) -> list[Any]:
         """All that show() may change."""
         return [
-            self.job, self.shown, self.stage, self.preview, self.gallery, self.parameters, self.download,
+            self.job, self.shown, self.seed, self.stage, self.preview, self.gallery, self.parameters, self.download,
             *self._stops(),
         ]  # fmt: skip
 
     def watch(self, job_id: str) -> Iterator[Updates]:
         """Show a job from wherever it stands to its end."""
         pictures: list[PictureReady] = []
+        notice = ""
         yield {self.job: job_id, **self._pictures(pictures), **self._running(True)}
         try:
             for burst in self._page.jobs.watch_bursts(job_id):
@@ -68,8 +71,12 @@ class ResultPane:
                 pictures += arrived
                 updates: Updates = {}
                 for event in burst:
-                    if not isinstance(event, PictureReady):
+                    if isinstance(event, Requeued):
+                        notice = note_card(event.reason, "problem")
+                    elif not isinstance(event, PictureReady):
                         updates |= self._show(event, pictures)
+                if notice and self.stage in updates:
+                    updates[self.stage] = notice + updates[self.stage]
                 if arrived:  # one update of the gallery a burst: it loses one of two that follow closely
                     updates |= {**self._pictures(pictures), self.preview: gr.update(visible=False)}
                 yield updates
@@ -92,8 +99,6 @@ class ResultPane:
         if isinstance(event, Started):
             waiting = say("Starting …") if self._page.jobs.status().ready else say("The engine is starting …")
             return {self.stage: note_card(waiting)}
-        if isinstance(event, Requeued):
-            return {self.stage: note_card(event.reason, "problem")}
         return {**self._ended(event, pictures), self.preview: gr.update(visible=False), **self._running(False)}
 
     def _ended(self, event: JobEvent, pictures: list[PictureReady]) -> Updates:
@@ -116,6 +121,7 @@ class ResultPane:
         last = shown[-1] if shown else None
         return {
             self.shown: shown,
+            self.seed: last[1] if last else None,
             self.gallery: gr.update(
                 value=[(path, f"{seed}") for path, seed, _ in shown],
                 columns=min(4, max(1, math.ceil(len(shown) ** 0.5))),
@@ -142,17 +148,17 @@ class ResultPane:
                 stop, [self.job], None, api_visibility="private", show_progress="hidden", concurrency_limit=None
             )
         self.gallery.select(
-            self._select, [self.shown], [self.parameters, self.download], api_visibility="private",
+            self._select, [self.shown], [self.seed, self.parameters, self.download], api_visibility="private",
             show_progress="hidden",
         )  # fmt: skip
 
     @staticmethod
-    def _select(shown: list[tuple[str, int, str]], event: gr.SelectData) -> tuple[Any, Any]:
+    def _select(shown: list[tuple[str, int, str]], event: gr.SelectData) -> tuple[Any, Any, Any]:
         """Show the parameters of the picture that was clicked."""
         if not shown:
-            return gr.skip(), gr.skip()
-        path, _, infotext = shown[event.index if isinstance(event.index, int) else event.index[0]]
-        return infotext, gr.update(value=path)
+            return gr.skip(), gr.skip(), gr.skip()
+        path, seed, infotext = shown[event.index if isinstance(event.index, int) else event.index[0]]
+        return seed, infotext, gr.update(value=path)
 
 
 def duration_precise(seconds: float) -> str:

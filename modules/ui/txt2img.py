@@ -85,7 +85,7 @@ def txt2img_tab(page: Page) -> None:
     )  # fmt: skip
     random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
     reuse.click(
-        lambda shown: shown[0][1] if shown else gr.skip(), [pane.shown], [seed], api_visibility="private",
+        lambda seed: gr.skip() if seed is None else seed, [pane.seed], [seed], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
 

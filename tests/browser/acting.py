@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -52,6 +53,11 @@ def pictures(page: Page, count: int) -> list[Image.Image]:
     expect(thumbnails).to_have_count(count)
     addresses = [thumbnails.nth(index).get_attribute("src") or "" for index in range(count)]
     return [Image.open(io.BytesIO(page.request.get(address).body())) for address in addresses]
+
+
+def opened(file: Path) -> Image.Image:
+    """A picture on disk, read whole."""
+    return Image.open(io.BytesIO(file.read_bytes()))
 
 
 def download(page: Page) -> bytes:

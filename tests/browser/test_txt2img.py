@@ -23,6 +23,7 @@ from tests.browser.acting import (
     download,
     fill_number,
     generate,
+    opened,
     pictures,
     stage,
     wait_for_end,
@@ -88,7 +89,7 @@ def test_page_command_line_rest_and_inline_backend_give_the_same_pixels(
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"{output}\n"
-        others.append(Image.open(output))
+        others.append(opened(output))
     for other in others:
         assert other.tobytes() == from_page.tobytes()
         assert other.info["parameters"] == from_page.info["parameters"]
@@ -102,8 +103,8 @@ def test_a_batch_lies_on_disk_under_date_number_and_seed(page: Page, program: Pr
     assert [int(file.stem.partition("-")[2]) for file in files] == [40, 41, 42, 43]
     numbers = [int(file.stem.partition("-")[0]) for file in files]
     assert numbers == list(range(numbers[0], numbers[0] + 4))
-    assert [image.tobytes() for image in shown] == [Image.open(file).tobytes() for file in files]
-    assert [Image.open(file).info["parameters"].partition("Seed: ")[2].partition(",")[0] for file in files] == [
+    assert [image.tobytes() for image in shown] == [opened(file).tobytes() for file in files]
+    assert [opened(file).info["parameters"].partition("Seed: ")[2].partition(",")[0] for file in files] == [
         "40", "41", "42", "43",
     ]  # fmt: skip
 
