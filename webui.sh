@@ -32,15 +32,13 @@ make_venv() {
     }
 }
 
-# install FILE...: once for each state of these files
+# install FILE: once for each state of the file
 install() {
     local stamp="$venv/.installed-$1" want
-    want=$(cat "$@" | cksum)
+    want=$(cksum < "$1")
     [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
-    say "Installing $* (once; torch is large, this takes some minutes) ..."
-    local file arguments=()
-    for file in "$@"; do arguments+=(-r "$file"); done
-    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --retries 2 "${arguments[@]}" || die \
+    say "Installing $1 (once; torch is large, this takes some minutes) ..."
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --retries 2 -r "$1" || die \
         "The installation failed; the lines above say why. Most often there is no network, or the disk is full: mend that and start again."
     printf '%s' "$want" > "$stamp"
 }
@@ -55,10 +53,10 @@ install_chromium() {
 }
 
 make_venv
+install requirements.txt
 if [ "${1:-}" = test ]; then
-    install requirements-dev.txt requirements.txt
+    install requirements-cluster.txt
+    install requirements-dev.txt
     install_chromium
-else
-    install requirements.txt
 fi
 exec "$venv/bin/python" webui.py "$@"
