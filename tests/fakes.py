@@ -59,6 +59,11 @@ def build_nothing() -> FakeEngine:
     raise KararliError("The fake engine is not to be had.")
 
 
+def build_with_bug() -> FakeEngine:
+    """An engine whose building has a fault."""
+    raise ValueError("a bug")
+
+
 def obey(prompt: str, last: bool) -> None:
     """Do what the prompt says before a step, of the last picture or of an earlier one."""
     words = dict((word + ":").split(":")[:2] for word in prompt.split())

@@ -1,25 +1,20 @@
 """The engine on a Ray cluster: in an actor, which Ray places where there is room, beside a GPU if the cluster has any.
 
-Ray is optional, and loaded when it is needed. It is used through _Ray alone.
+Ray itself is used through RayConnection alone.
 """
 
-import importlib
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from modules.jobs.backend import BuildEngine, Engine, StopSwitch, attempt
+from modules.jobs.connection import RayConnection, first_sentence
 from modules.jobs.supervisor import Mourn, Receive, Supervisor
 from modules.schema.errors import KararliError
 from modules.schema.events import TERMINAL, EngineEvent, Job, Stop, WorkerStatus
-
-MODULES = Path(__file__).resolve().parent.parent
-"""Our code, which is sent to the cluster. What it reads, models/, must lie at the same place on those machines."""
 
 PATIENCE = 10.0
 """Seconds that an actor has to end when it is told to."""
@@ -32,7 +27,7 @@ class RayBackend(Supervisor):
     """
 
     def __init__(self, build: BuildEngine) -> None:
-        self._ray = _Ray()
+        self._ray = RayConnection()
         super().__init__(partial(_ActorWorker, self._ray, build))
 
     def close(self) -> None:
@@ -44,7 +39,7 @@ class RayBackend(Supervisor):
 class _ActorWorker:
     """The head's end of one actor. To connect takes seconds: what is asked until then is kept for the actor."""
 
-    def __init__(self, ray: "_Ray", build: BuildEngine, receive: Receive, mourn: Mourn) -> None:
+    def __init__(self, ray: RayConnection, build: BuildEngine, receive: Receive, mourn: Mourn) -> None:
         self._ray, self._build, self._receive, self._mourn = ray, build, receive, mourn
         self._lock = threading.Lock()
         self._actor: Any = None
@@ -85,7 +80,7 @@ class _ActorWorker:
         except KararliError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - whatever Ray raises: the actor is lost, and the reason is told
-            reason = f"The engine's actor was lost: {_first_sentence(error)}"
+            reason = f"The engine's actor was lost: {first_sentence(error)}"
         with self._lock:
             self._ended = True
             self._ray.kill(self._actor)
@@ -94,11 +89,11 @@ class _ActorWorker:
         self._mourn(self, reason)
 
     def _create(self) -> Any:
-        """Make the actor and have it prepare itself."""
+        """Make the actor and have it prepare itself. Its jobs wait for each other, but nothing keeps stop() waiting."""
         with self._lock:
             if self._ended:
                 raise KararliError("The engine was ended.")
-            self._actor = self._ray.create(self._build)
+            self._actor = self._ray.create(_EngineActor, self._build, groups={"engine": 1, "life": 1})
             status = self._actor.prepare.options(concurrency_group="engine").remote()
             for call in self._early:
                 call()
@@ -127,7 +122,8 @@ class _EngineActor:
 
     def prepare(self) -> WorkerStatus:
         """Build the engine; the call that comes before all jobs."""
-        os.environ.pop("OMP_NUM_THREADS", None)  # Ray allows one thread, which torch would read when it is loaded
+        if os.environ.get("OMP_NUM_THREADS") == "1":  # Ray's default, which torch would keep to when it is loaded
+            del os.environ["OMP_NUM_THREADS"]
         try:
             engine = self._build()
             status = WorkerStatus(ready=True, runtime=engine.prepare())
@@ -152,64 +148,3 @@ class _EngineActor:
     def endure(self) -> None:
         """Never returns: whoever waits for it hears of the actor's end."""
         threading.Event().wait()
-
-
-def _first_sentence(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "\t" not in line]
-    return (lines[-1] if lines else type(error).__name__).split(". ")[0].rstrip(".") + "."
-
-
-class _Ray:
-    """What is used of Ray."""
-
-    def __init__(self) -> None:
-        self._ray: Any = None
-        self._connected_here = False
-
-    def connect(self) -> None:
-        """Load Ray and connect, if that was not done. Raises KararliError with what to do when it is impossible."""
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        try:
-            self._ray = importlib.import_module("ray")
-        except ImportError:
-            raise KararliError(
-                "The cluster backend needs Ray, which is not installed: install requirements-cluster.txt."
-            ) from None
-        if self._ray.is_initialized():
-            return
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        try:
-            self._ray.init(
-                include_dashboard=False,
-                configure_logging=False,
-                log_to_driver=False,
-                runtime_env={"py_modules": [str(MODULES)]},
-            )
-        except (ConnectionError, RuntimeError) as error:
-            where = os.environ.get("RAY_ADDRESS", "here")
-            raise KararliError(
-                f"There is no connection to the Ray cluster {where} ({_first_sentence(error)}) Start it, or correct"
-                " RAY_ADDRESS."
-            ) from None
-        self._connected_here = True
-
-    def create(self, build: BuildEngine) -> Any:
-        """A new actor. Calls of its engine wait for each other, but do not keep stop() waiting."""
-        gpus = 1 if self._ray.cluster_resources().get("GPU", 0) >= 1 else 0
-        actor_class = self._ray.remote(concurrency_groups={"engine": 1, "life": 1})(_EngineActor)
-        return actor_class.options(num_cpus=1, num_gpus=gpus).remote(build)
-
-    def wait_for(self, reference: Any) -> Any:
-        """A call's answer."""
-        return self._ray.get(reference)
-
-    def kill(self, actor: Any) -> None:
-        """End an actor, if there is one."""
-        if actor is not None and self._ray.is_initialized():
-            self._ray.kill(actor)
-
-    def disconnect(self) -> None:
-        """Leave the cluster if it was entered here."""
-        if self._connected_here:
-            self._ray.shutdown()
-            self._connected_here = False

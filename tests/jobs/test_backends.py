@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -26,7 +27,7 @@ from modules.schema.events import (
 )
 from modules.schema.requests import Sampling, Txt2Img
 from modules.settings import REPOSITORY
-from tests.fakes import FakeEngine, UnpreparedEngine, build_nothing, paint
+from tests.fakes import FakeEngine, UnpreparedEngine, build_nothing, build_with_bug, paint
 from tests.jobs.conftest import OpenBackend
 from tests.waiting import Background, wait_until
 
@@ -191,6 +192,14 @@ def test_an_engine_that_cannot_be_built_tells_why(open_backend: OpenBackend) -> 
 
 
 @everywhere
+def test_a_fault_while_the_engine_is_built_is_told_too(open_backend: OpenBackend) -> None:
+    backend = open_backend(build_with_bug)
+    with pytest.raises(WorkerDied, match=r"\.$"):
+        run(backend, make_job())
+    assert backend.status().problem.startswith("The engine")
+
+
+@everywhere
 def test_an_engine_that_cannot_be_prepared_is_tried_again_for_each_job_only(
     open_backend: OpenBackend, tmp_path: Path
 ) -> None:
@@ -309,6 +318,19 @@ def test_without_ray_the_cluster_backend_says_what_to_install(monkeypatch: pytes
     with pytest.raises(WorkerDied, match=r"requirements-cluster\.txt"):
         run(backend, make_job())
     assert "requirements-cluster.txt" in backend.status().problem
+    backend.close()
+
+
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # whatever other tests have connected to
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        backend = RayBackend(FakeEngine)
+        with pytest.raises(WorkerDied, match=rf"{address} .*RAY_ADDRESS"):
+            run(backend, make_job())
     backend.close()
 
 
