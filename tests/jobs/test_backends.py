@@ -312,6 +312,25 @@ def is_alive(process: int) -> bool:
         return False
 
 
+HEAD_THAT_IS_KILLED = """
+import os, signal
+from modules.jobs.process import ProcessBackend
+from tests.fakes import FakeEngine
+from tests.jobs.test_backends import process_of
+
+backend = ProcessBackend(FakeEngine)
+backend.start()
+os.write(1, str(process_of(backend)).encode())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_does_not_outlive_a_program_that_is_killed() -> None:
+    head = subprocess.run([sys.executable, "-c", HEAD_THAT_IS_KILLED], cwd=REPOSITORY, stdout=subprocess.PIPE)
+    assert head.returncode == -signal.SIGKILL
+    wait_until(lambda: not is_alive(int(head.stdout)))
+
+
 def test_without_ray_the_cluster_backend_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     backend = RayBackend(FakeEngine)
