@@ -5,8 +5,9 @@ import json
 from datetime import datetime
 from typing import Any
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter
-from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from modules import __version__
@@ -20,11 +21,12 @@ from modules.api.sdapi_models import (
     Txt2ImgAnswer,
     Txt2ImgBody,
     checkpoint_title,
+    wire_name,
 )
 from modules.catalog.checkpoints import Catalog
 from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
-from modules.schema.errors import InvalidRequest, KararliError, UnusableFile
+from modules.schema.errors import InvalidRequest, JobExists, KararliError, UnusableFile
 from modules.schema.events import Cancelled, Failed, Finished, Job, PictureReady, Progress
 from modules.schema.requests import Request
 from modules.schema.results import Result
@@ -32,15 +34,19 @@ from modules.schema.sampling import Schedule
 
 TIMESTAMP = "%Y%m%d%H%M%S"
 
+WAITING = 1000
+"""Requests that may wait for their pictures at the same time; these wait in threads of their own."""
+
 
 def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     """The endpoints over the running program's parts."""
     routes = APIRouter(prefix="/sdapi/v1", tags=["sdapi"], route_class=ErrorsAsJson)
+    waiting = CapacityLimiter(WAITING)  # the server's own 40 threads are also what serves the page
 
     @routes.post("/txt2img")
     async def txt2img(body: Txt2ImgBody) -> Txt2ImgAnswer:
         """Paint pictures from words; answers when they are done."""
-        return await run_in_threadpool(_txt2img, body, jobs)
+        return await run_sync(_txt2img, body, jobs, limiter=waiting)
 
     @routes.get("/samplers")
     def samplers() -> list[SamplerItem]:
@@ -111,11 +117,11 @@ def _submit(body: Txt2ImgBody, jobs: Jobs) -> Job:
         request = body.request()
     except ValidationError as error:
         first = error.errors()[0]
-        raise ApiError(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
-    if body.force_task_id and jobs.knows(body.force_task_id):
-        raise ApiError(409, f"There is a job with the task id {body.force_task_id!r} already.")
+        raise ApiError(422, f"{wire_name(str(first['loc'][-1]))}: {first['msg']}.") from None
     try:
         return jobs.submit(request, save=body.save_images, job_id=body.force_task_id or "")
+    except JobExists as error:
+        raise ApiError(409, str(error)) from None
     except (InvalidRequest, UnusableFile) as error:
         raise ApiError(400, str(error)) from None
     except KararliError as error:
@@ -164,9 +170,11 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
 
 def _progress(jobs: Jobs, with_image: bool) -> ProgressAnswer:
     job = jobs.running()
-    latest = jobs.latest(job.id) if job is not None else None
-    if job is None or not isinstance(latest, Progress):
+    if job is None:
         return ProgressAnswer()
+    latest = jobs.latest(job.id)
+    if not isinstance(latest, Progress):  # the engine is starting
+        latest = Progress("Starting", 0.0, job.finished, job.request.picture_count)
     return ProgressAnswer(
         progress=max(0.01, latest.done),
         eta_relative=latest.seconds_left or 0.0,

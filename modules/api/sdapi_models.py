@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modules.schema.requests import RANDOM_SEED, Sampling, Txt2Img
 
-_KARRAS_SUFFIXES = {" Karras": "Karras", " Exponential": "Exponential"}
+_SCHEDULE_SUFFIXES = {" Karras": "Karras", " Exponential": "Exponential"}
+_WIRE_NAMES = {"batch_count": "n_iter", "guidance_scale": "cfg_scale"}
 
 
 class Txt2ImgBody(BaseModel):
@@ -124,10 +125,15 @@ def checkpoint_name(title: str) -> str:
     return title.rpartition(" [")[0] if title.endswith("]") and " [" in title else title
 
 
+def wire_name(field: str) -> str:
+    """How clients spell a field of ours."""
+    return _WIRE_NAMES.get(field, field)
+
+
 def _sampler_and_schedule(sampler: str | None, schedule: str | None) -> tuple[str, str]:
     """Old clients join the two: "DPM++ 2M Karras"."""
     name = sampler or "Euler"
-    for suffix, joined in _KARRAS_SUFFIXES.items():
-        if name.endswith(suffix):
-            return name.removesuffix(suffix), joined if schedule in (None, "", "Automatic", "automatic") else schedule
+    for suffix, joined in _SCHEDULE_SUFFIXES.items():
+        if name.casefold().endswith(suffix.casefold()):
+            return name[: -len(suffix)], joined if schedule in (None, "", "Automatic", "automatic") else schedule
     return name, schedule or "Automatic"

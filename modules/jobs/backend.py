@@ -49,11 +49,14 @@ class Backend(Protocol):
         ...
 
     def run(self, job: Job, emit: Emit) -> None:
-        """Run a job to its end, which is the last event emitted. Raises WorkerDied when there will be no end."""
+        """Run a job to its end, which is the last event emitted. Raises WorkerDied when there will be no end.
+
+        `emit` is called in the thread that called run().
+        """
         ...
 
     def stop(self, job_id: str, how: Stop) -> None:
-        """Ask the running job to end early; does nothing when another one runs."""
+        """Ask a job that runs, or is about to, to end early; does nothing to the others."""
         ...
 
     def status(self) -> WorkerStatus:
@@ -61,7 +64,7 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker. A run() that is under way raises WorkerDied, or ends as if stopped."""
         ...
 
 
@@ -73,9 +76,9 @@ class StopSwitch:
         self._asked: dict[str, Stop] = {}
 
     def ask(self, job_id: str, how: Stop) -> None:
-        """Ask something of a job."""
+        """Ask something of a job. Two different wishes together are Stop.NOW: leave the picture, and the job."""
         with self._lock:
-            self._asked[job_id] = how
+            self._asked[job_id] = how if self._asked.get(job_id, how) is how else Stop.NOW
 
     def forget(self, job_id: str) -> None:
         """The job is over."""
@@ -88,7 +91,7 @@ class StopSwitch:
         with self._lock:
             asked = self._asked.get(job_id)
             skip = asked is Stop.SKIP and isinstance(event, Progress) and event.step > 0
-            if skip:
+            if skip or (asked is Stop.SKIP and isinstance(event, Painted)):  # too late: the next one is not meant
                 del self._asked[job_id]
         if skip:
             raise PictureSkipped

@@ -3,19 +3,21 @@
 import threading
 from collections.abc import Iterator
 
-from modules.schema.events import TERMINAL, JobEvent, Progress, Queued, Started
+from modules.schema.events import TERMINAL, JobEvent, PictureReady, Progress, Queued, Started
 
 
 class Feed:
     """Keeps what matters (pictures, starts, the end) and the latest of what is soon old (place in the queue, progress).
 
-    A slow listener misses progress, never a picture.
+    A slow listener misses progress, never a picture. Nothing is said after the end.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._kept: list[JobEvent] = []
         self._latest: Queued | Progress | None = None
+        self._place = 0
+        """How many of the kept events came before the latest one."""
         self._version = 0
 
     @property
@@ -28,11 +30,18 @@ class Feed:
         """Whether the last event has been said."""
         return bool(self._kept) and isinstance(self._kept[-1], TERMINAL)
 
+    @property
+    def holds_pictures(self) -> bool:
+        """Whether pictures are kept in here because they are not on disk."""
+        return any(isinstance(event, PictureReady) and event.png is not None for event in self._kept)
+
     def publish(self, event: JobEvent) -> None:
         """Say something to all listeners."""
         with self._changed:
+            if self.ended:
+                return
             if isinstance(event, Queued | Progress):
-                self._latest = event
+                self._latest, self._place = event, len(self._kept)
                 self._version += 1
             else:
                 self._kept.append(event)
@@ -45,9 +54,10 @@ class Feed:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda s=seen, v=version: len(self._kept) > s or self._version > v)
-                fresh, seen = self._kept[seen:], len(self._kept)
-                latest = self._latest if self._version > version else None
-                version = self._version
-            yield [*fresh, latest] if latest is not None else fresh
-            if fresh and isinstance(fresh[-1], TERMINAL):
+                burst = self._kept[seen:]
+                if self._latest is not None and self._version > version:
+                    burst.insert(self._place - seen, self._latest)
+                seen, version = len(self._kept), self._version
+            yield burst
+            if isinstance(burst[-1], TERMINAL):
                 return

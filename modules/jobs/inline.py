@@ -1,10 +1,11 @@
 """The engine in this very process: for tests, for the command line, and where a second process is not to be had."""
 
+import logging
 import threading
 
 from modules.jobs.backend import BuildEngine, Emit, Engine, StopSwitch, attempt
-from modules.schema.errors import KararliError
-from modules.schema.events import Failed, Job, Stop, WorkerStatus
+from modules.schema.errors import KararliError, WorkerDied
+from modules.schema.events import Job, Stop, WorkerStatus
 
 
 class InlineBackend:
@@ -16,21 +17,23 @@ class InlineBackend:
         self._status = WorkerStatus(ready=False)
         self._switch = StopSwitch()
         self._building = threading.Lock()
+        self._running: str | None = None
+        self._closed = False
 
     def start(self) -> None:
         """Build the engine in a thread of its own."""
         threading.Thread(target=self._prepared, name="engine-start", daemon=True).start()
 
     def run(self, job: Job, emit: Emit) -> None:
-        """Run a job here and now."""
+        """Run a job here and now. Raises WorkerDied when there is no engine."""
         engine = self._prepared()
-        if engine is None:
-            emit(Failed(self._status.problem))
-            return
+        self._running = job.id
+        if engine is None or self._closed:
+            raise WorkerDied(self._status.problem or "The engine was ended.")
         attempt(engine, job, emit, self._switch)
 
     def stop(self, job_id: str, how: Stop) -> None:
-        """Ask the running job to end early."""
+        """Ask a job that runs, or is about to, to end early."""
         self._switch.ask(job_id, how)
 
     def status(self) -> WorkerStatus:
@@ -38,16 +41,25 @@ class InlineBackend:
         return self._status
 
     def close(self) -> None:
-        """Forget the engine."""
+        """Stop the job that runs, and forget the engine."""
+        self._closed = True
+        self._status = WorkerStatus(ready=False)
         self._engine = None
+        if self._running is not None:
+            self._switch.ask(self._running, Stop.NOW)
 
     def _prepared(self) -> Engine | None:
         with self._building:
-            if self._engine is None:
+            if self._engine is None and not self._closed:
                 try:
                     engine = self._build()
                     self._status = WorkerStatus(ready=True, runtime=engine.prepare())
                     self._engine = engine
                 except KararliError as error:
                     self._status = WorkerStatus(ready=False, problem=str(error))
+                except Exception as error:  # as a process would end over it
+                    logging.getLogger(__name__).exception("The engine could not be built")
+                    self._status = WorkerStatus(
+                        ready=False, problem=f"The engine could not start ({type(error).__name__}: {error})."
+                    )
             return self._engine

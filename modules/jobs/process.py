@@ -1,7 +1,7 @@
 """The engine in a process of its own: whatever ends that process does not end the page.
 
 The two processes talk over a pipe. Head to worker: ("run", job) and ("stop", job id, how). Worker to head: WorkerStatus
-once, then events.
+once, then events with their job's id.
 """
 
 import logging
@@ -10,111 +10,36 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from modules.jobs.backend import BuildEngine, Emit, StopSwitch, attempt
-from modules.schema.errors import KararliError, WorkerDied
-from modules.schema.events import TERMINAL, EngineEvent, Job, Stop, WorkerStatus
+from modules.jobs.backend import BuildEngine, StopSwitch, attempt
+from modules.jobs.supervisor import Mourn, Receive, Supervisor
+from modules.schema.errors import KararliError
+from modules.schema.events import EngineEvent, Job, Stop, WorkerStatus
 
-Message = WorkerStatus | EngineEvent
+PATIENCE = 2.0
+"""Seconds that a worker has to end when it is told to."""
 
 
-class ProcessBackend:
-    """Keeps one worker alive: a new one is started as soon as one has died, unless it could not even start."""
+class ProcessBackend(Supervisor):
+    """The supervisor of a process."""
 
     def __init__(self, build: BuildEngine) -> None:
-        self._build = build
-        self._lock = threading.Lock()
-        self._worker: _Worker | None = None
-        self._status = WorkerStatus(ready=False)
-        self._inbox: queue.SimpleQueue[EngineEvent | WorkerDied] = queue.SimpleQueue()
-        self._running = False
-        self._closed = False
-
-    def start(self) -> None:
-        """Start a worker if there is none."""
-        with self._lock:
-            if self._worker is None and not self._closed:
-                self._status = WorkerStatus(ready=False)
-                self._worker = _Worker(self._build, self._receive, self._mourn)
-
-    def run(self, job: Job, emit: Emit) -> None:
-        """Have the worker run a job. Raises WorkerDied when it ends before the job does."""
-        self.start()
-        with self._lock:
-            self._inbox = queue.SimpleQueue()
-            self._running = True
-            worker = self._worker
-        try:
-            if worker is None or not worker.send(("run", job)):
-                raise WorkerDied(self._status.problem or "The engine's process has ended.")
-            while True:
-                event = self._inbox.get()
-                if isinstance(event, WorkerDied):
-                    raise event
-                emit(event)
-                if isinstance(event, TERMINAL):
-                    return
-        finally:
-            with self._lock:
-                self._running = False
-
-    def stop(self, job_id: str, how: Stop) -> None:
-        """Pass the wish on to the worker."""
-        with self._lock:
-            worker = self._worker
-        if worker is not None:
-            worker.send(("stop", job_id, how))
-
-    def status(self) -> WorkerStatus:
-        """How the engine is."""
-        return self._status
+        super().__init__(partial(_ProcessWorker, build))
 
     @property
     def pid(self) -> int | None:
         """The worker's process id."""
-        with self._lock:
-            return self._worker.pid if self._worker else None
-
-    def close(self) -> None:
-        """End the worker: politely, then not."""
-        with self._lock:
-            self._closed = True
-            worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.end()
-
-    def _receive(self, message: Message) -> None:
-        if isinstance(message, WorkerStatus):
-            self._status = message
-        else:
-            self._inbox.put(message)
-
-    def _mourn(self, worker: "_Worker", reason: str) -> None:
-        with self._lock:
-            if self._closed or self._worker is not worker:
-                return
-            was_ready, problem = self._status.ready, self._status.problem
-            self._worker = None
-            self._status = WorkerStatus(ready=False, problem=problem or ("" if was_ready else reason))
-            running = self._running
-        if running:
-            self._inbox.put(WorkerDied(problem or reason))
-        if was_ready:  # one that cannot even start is tried again when there is a job for it
-            self.start()
+        worker = self._worker
+        return worker.pid if isinstance(worker, _ProcessWorker) else None
 
 
-class _Worker:
+class _ProcessWorker:
     """The head's end of one worker process."""
 
-    def __init__(
-        self,
-        build: BuildEngine,
-        receive: Callable[[Message], None],
-        mourn: Callable[["_Worker", str], None],
-    ) -> None:
+    def __init__(self, build: BuildEngine, receive: Receive, mourn: Mourn) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(build, theirs), name="kararli-engine", daemon=True)
@@ -122,27 +47,32 @@ class _Worker:
         theirs.close()
         self._sending = threading.Lock()
         self._receive, self._mourn = receive, mourn
-        threading.Thread(target=self._listen, name="engine-events", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="engine-events", daemon=True)
+        self._listener.start()
 
     @property
     def pid(self) -> int | None:
         return self._process.pid
 
-    def send(self, message: tuple[Any, ...]) -> bool:
-        """False when the worker is not there to hear it."""
-        try:
-            with self._sending:
-                self._connection.send(message)
-        except (OSError, ValueError):
-            return False
-        return True
+    def run(self, job: Job) -> None:
+        self._send(("run", job))
+
+    def stop(self, job_id: str, how: Stop) -> None:
+        self._send(("stop", job_id, how))
 
     def end(self) -> None:
-        self._connection.close()
-        self._process.join(timeout=2)
-        if self._process.is_alive():
+        self._process.terminate()
+        self._listener.join(PATIENCE)
+        if self._listener.is_alive():
             self._process.kill()
-            self._process.join()
+            self._listener.join()
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        with self._sending:
+            try:
+                self._connection.send(message)
+            except OSError:
+                return  # it is gone: the listener reads its last words, then tells
 
     def _listen(self) -> None:
         try:
@@ -150,7 +80,9 @@ class _Worker:
                 self._receive(self._connection.recv())
         except (EOFError, OSError):
             self._process.join()
-            self._mourn(self, _cause_of_death(self._process.exitcode))
+        with self._sending:  # closed by the one who reads: elsewhere it could be closed under a reader's hands
+            self._connection.close()
+        self._mourn(self, _cause_of_death(self._process.exitcode))
 
 
 def _cause_of_death(exit_code: int | None) -> str:
@@ -175,7 +107,12 @@ def work(build: BuildEngine, connection: Connection) -> None:
         connection.send(WorkerStatus(ready=False, problem=str(error)))
         return
     while True:
-        attempt(engine, jobs.get(), connection.send, switch)
+        job = jobs.get()
+        attempt(engine, job, partial(_say, connection, job.id), switch)
+
+
+def _say(connection: Connection, job_id: str, event: EngineEvent) -> None:
+    connection.send((job_id, event))
 
 
 def _hear(connection: Connection, jobs: "queue.SimpleQueue[Job]", switch: StopSwitch) -> None:

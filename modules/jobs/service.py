@@ -5,11 +5,12 @@ import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from modules.jobs.backend import Backend
 from modules.jobs.feed import Feed
-from modules.schema.errors import KararliError, WorkerDied
+from modules.schema.errors import JobExists, KararliError, WorkerDied
 from modules.schema.events import (
     Cancelled,
     EngineEvent,
@@ -18,6 +19,7 @@ from modules.schema.events import (
     Job,
     JobEvent,
     Painted,
+    PictureReady,
     Queued,
     Requeued,
     Started,
@@ -30,8 +32,14 @@ from modules.storage.archive import Archive
 REMEMBERED = 200
 """Ended jobs whose events are kept in memory."""
 
+REMEMBERED_WITH_PICTURES = 8
+"""Of these, jobs whose pictures are kept in memory too, because they are not on disk."""
+
 ATTEMPTS = 2
 """How often a job is given to a worker when workers die over it."""
+
+PATIENCE = 5.0
+"""Seconds that close() gives the running job to let go."""
 
 
 class Jobs:
@@ -42,11 +50,14 @@ class Jobs:
 
     def __init__(self, backend: Backend, archive: Archive, resolve: Callable[[Request], Request]) -> None:
         self._backend, self._archive, self._resolve = backend, archive, resolve
+        self._accepting = threading.Lock()
+        """Held while a job is journalled and queued, so that both have the same order."""
         self._changed = threading.Condition()
         self._queue: list[Job] = []
         self._running: Job | None = None
         self._feeds: OrderedDict[str, Feed] = OrderedDict()
-        self._stopping: set[str] = set()
+        self._stop_asked = False
+        """Whether the running job is to end; a worker that dies over it takes its own knowledge of that along."""
         self._closed = False
         self._dispatcher = threading.Thread(target=self._dispatch, name="jobs", daemon=True)
 
@@ -57,17 +68,23 @@ class Jobs:
 
     def recover(self) -> None:
         """Take up the jobs that an earlier run of the program left behind; their finished pictures are kept."""
-        for job in self._archive.unfinished():
-            self._enqueue(job)
+        with self._accepting:
+            for job in self._archive.unfinished():
+                self._enqueue(job, self._archive.pictures(job.id))
 
     def submit(self, request: Request, save: bool = True, job_id: str = "") -> Job:
         """Accept a request: resolve it, journal it, queue it.
 
-        Raises InvalidRequest or UnusableFile with a sentence when it cannot be run.
+        Raises InvalidRequest or UnusableFile with a sentence when it cannot be run, JobExists when its id is taken.
         """
         job = Job(job_id or uuid.uuid4().hex, self._resolve(request), save=save)
-        self._archive.add_job(job)
-        self._enqueue(job)
+        with self._accepting:
+            if self._closed:
+                raise KararliError("The program is ending; it takes no more jobs.")
+            if self._archive.job(job.id) is not None:
+                raise JobExists(f"There is a job with the id {job.id!r} already. Choose another one.", "id")
+            self._archive.add_job(job)
+            self._enqueue(job)
         return job
 
     def watch(self, job_id: str) -> Iterator[JobEvent]:
@@ -108,14 +125,17 @@ class Jobs:
     def stop(self, job_id: str, how: Stop) -> None:
         """End a job early, in one of three ways; a job that still waits leaves the queue (a skip leaves it there)."""
         with self._changed:
-            waiting = next((job for job in self._queue if job.id == job_id), None)
-            if waiting is not None and how is not Stop.SKIP:
+            if self._running is not None and self._running.id == job_id:
+                self._stop_asked |= how is not Stop.SKIP
+                waiting = None
+            else:
+                waiting = next((job for job in self._queue if job.id == job_id), None)
+                if waiting is None or how is Stop.SKIP:
+                    return
                 self._queue.remove(waiting)
         if waiting is None:
-            if how is not Stop.SKIP:
-                self._stopping.add(job_id)
             self._backend.stop(job_id, how)
-        elif how is not Stop.SKIP:
+        else:
             self._end(waiting, Cancelled("Taken out of the queue."))
             self._tell_places()
 
@@ -125,19 +145,24 @@ class Jobs:
 
     def close(self) -> None:
         """End the worker; what is unfinished stays in the journal for the next start."""
-        with self._changed:
+        with self._accepting, self._changed:
             self._closed = True
             self._changed.notify_all()
+            for feed in self._feeds.values():
+                feed.publish(Cancelled("The program was closed."))  # for those who wait; the journal is not told
         self._backend.close()
+        if self._dispatcher.is_alive():
+            self._dispatcher.join(PATIENCE)
         self._archive.close()
 
-    def _enqueue(self, job: Job) -> None:
+    def _enqueue(self, job: Job, kept: Iterable[PictureReady] = ()) -> None:
+        feed = Feed()
+        for picture in kept:
+            feed.publish(picture)
         with self._changed:
-            self._feeds[job.id] = Feed()
+            self._feeds[job.id] = feed
             self._queue.append(job)
-            self._forget_old()
-        self._tell_places()
-        with self._changed:
+            self._tell_places()
             self._changed.notify_all()
 
     def _dispatch(self) -> None:
@@ -150,7 +175,7 @@ class Jobs:
                 logging.getLogger(__name__).exception("Job %s could not be carried out", job.id)
                 self._end(job, Failed(f"Something went wrong inside the program ({error}). Please report it."))
             with self._changed:
-                self._running = None
+                self._running, self._stop_asked = None, False
 
     def _next(self) -> Job | None:
         with self._changed:
@@ -158,7 +183,7 @@ class Jobs:
             if self._closed:
                 return None
             self._running = job = self._queue.pop(0)
-        self._tell_places()
+            self._tell_places()
         return job
 
     def _carry(self, job: Job) -> None:
@@ -167,78 +192,92 @@ class Jobs:
         self._archive.set_state(job.id, "running")
         for attempt in range(1, ATTEMPTS + 1):
             feed.publish(Started(attempt))
-            delivery = _Delivery(self, job)
+            delivery = _Delivery(job, feed, self._backend, self._archive, self._end)
             try:
                 self._backend.run(job, delivery)
                 return
             except WorkerDied as error:
-                if self._closed:
-                    return
-                if attempt == ATTEMPTS or self._backend.status().problem:
-                    again = " It happened twice with this job." if attempt > 1 else ""
-                    self._end(job, Failed(f"{error}{again}"))
-                    return
-                if job.id in self._stopping:
-                    self._end(job, Cancelled())
+                end = self._end_after(error, attempt, delivery.problem)
+                if end is not None:
+                    self._end(job, end)
                     return
                 feed.publish(Requeued(f"{error} A new one is starting; the job runs again."))
-                job = Job(job.id, job.request, delivery.finished, job.save)
+                job = replace(job, finished=delivery.finished)
 
-    def deliver(self, job: Job, event: EngineEvent) -> None:
-        """Pass on what the engine says: pictures are kept first, an end is recorded first."""
-        if isinstance(event, Painted):
-            self._keep(job, event)
-        elif isinstance(event, Finished | Failed | Cancelled):
-            self._end(job, event)
-        else:
-            self._feeds[job.id].publish(event)
-
-    def _keep(self, job: Job, painted: Painted) -> None:
-        try:
-            ready = self._archive.keep(job, painted)
-        except OSError as error:
-            self._feeds[job.id].publish(self._archive.encode(job, painted))
-            self._backend.stop(job.id, Stop.NOW)
-            self._end(
-                job,
-                Failed(
-                    f"The picture could not be saved in {self._archive.outputs} ({error.strerror}). Make room there and"
-                    " check its permissions; what is shown here can still be downloaded."
-                ),
-            )
-            return
-        self._feeds[job.id].publish(ready)
+    def _end_after(self, death: WorkerDied, attempt: int, problem: str) -> Failed | Cancelled | None:
+        """How a job ends over which a worker died; None when it is to be tried again."""
+        if problem:
+            return Failed(problem)
+        if self._stop_asked:
+            return Cancelled()
+        if attempt == ATTEMPTS:
+            return Failed(f"{death} It happened twice with this job.")
+        return Failed(str(death)) if self._backend.status().problem else None
 
     def _end(self, job: Job, event: Finished | Failed | Cancelled) -> None:
-        feed = self._feeds[job.id]
-        if feed.ended:
+        """Record a job's end, then tell it. After close() neither is done: the job goes on at the next start."""
+        if self._closed or self._feeds[job.id].ended:
             return
         state = {Finished: "done", Failed: "failed", Cancelled: "cancelled"}[type(event)]
-        self._stopping.discard(job.id)
-        self._archive.set_state(job.id, state, "" if isinstance(event, Finished) else event.reason)
-        feed.publish(event)
+        try:
+            self._archive.set_state(job.id, state, "" if isinstance(event, Finished) else event.reason)
+        except Exception:  # those who wait are told all the same; the next start will try the job again
+            logging.getLogger(__name__).exception("The end of job %s could not be recorded", job.id)
+        with self._changed:
+            self._feeds[job.id].publish(event)
+            self._forget_old()
 
     def _tell_places(self) -> None:
+        """Each waiting job hears its place. Under the lock, so that no job hears an old one after a new one."""
         with self._changed:
             ahead = 1 if self._running is not None else 0
-            places = [(self._feeds[job.id], ahead + place) for place, job in enumerate(self._queue)]
-        for feed, place in places:
-            feed.publish(Queued(place))
+            for place, job in enumerate(self._queue):
+                self._feeds[job.id].publish(Queued(ahead + place))
 
     def _forget_old(self) -> None:
         ended = [job_id for job_id, feed in self._feeds.items() if feed.ended]
-        for job_id in ended[: max(0, len(self._feeds) - REMEMBERED)]:
+        large = [job_id for job_id in ended if self._feeds[job_id].holds_pictures]
+        for job_id in {*ended[:-REMEMBERED], *large[:-REMEMBERED_WITH_PICTURES]}:
             del self._feeds[job_id]
 
 
 class _Delivery:
-    """Takes an attempt's events and counts the pictures that have arrived."""
+    """Takes an attempt's events: pictures are kept first, an end is recorded first.
 
-    def __init__(self, jobs: Jobs, job: Job) -> None:
-        self._jobs, self._job = jobs, job
+    When a picture cannot be kept, it is shown all the same, the job is stopped, and its end says why: `problem`.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        feed: Feed,
+        backend: Backend,
+        archive: Archive,
+        end: Callable[[Job, Finished | Failed | Cancelled], None],
+    ) -> None:
+        self._job, self._feed, self._backend, self._archive, self._end = job, feed, backend, archive, end
         self.finished = job.finished
+        """How many pictures need not be made again."""
+        self.problem = ""
 
     def __call__(self, event: EngineEvent) -> None:
-        self._jobs.deliver(self._job, event)
         if isinstance(event, Painted):
-            self.finished = event.index + 1
+            self._keep(event)
+        elif isinstance(event, Finished | Failed | Cancelled):
+            self._end(self._job, Failed(self.problem) if self.problem else event)
+        else:
+            self._feed.publish(event)
+
+    def _keep(self, painted: Painted) -> None:
+        try:
+            self._feed.publish(self._archive.keep(self._job, painted))
+            self.finished = painted.index + 1
+        except Exception as error:  # a full or read-only disk, a folder that is gone, a database that does not answer
+            logging.getLogger(__name__).exception("A picture of job %s could not be saved", self._job.id)
+            self._feed.publish(self._archive.encode(self._job, painted))
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            self.problem = (
+                f"The picture could not be saved in {self._archive.outputs} ({reason}). Make room there and check its"
+                " permissions; what is shown here can still be downloaded."
+            )
+            self._backend.stop(self._job.id, Stop.NOW)

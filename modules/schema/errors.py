@@ -19,6 +19,10 @@ class InvalidRequest(KararliError):
         return type(self), (str(self), self.field)
 
 
+class JobExists(InvalidRequest):
+    """A job was submitted under the id of another one, of this or of an earlier run of the program."""
+
+
 class UnusableFile(KararliError):
     """A file in models/ that cannot be used, with the reason and what to do about it."""
 
