@@ -1,6 +1,5 @@
 """The right side of a tab: where a job stands, its pictures, and the three ways to stop it."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,9 +39,11 @@ class ResultPane:
         self.stage = gr.HTML(note_card(say("Pictures appear here.")), elem_id="stage")
         self.preview = gr.HTML("", visible=False, elem_id="preview")
         with gr.Row():
-            self.stop_now = gr.Button(say("Stop now"), variant="stop", interactive=False, elem_id="stop-now")
-            self.stop_after = gr.Button(say("Stop after this picture"), interactive=False, elem_id="stop-after")
-            self.skip = gr.Button(say("Skip this picture"), interactive=False, elem_id="skip")
+            self.stop_now = gr.Button(say("Stop now"), variant="stop", size="sm", interactive=False, elem_id="stop-now")
+            self.stop_after = gr.Button(
+                say("Stop after this picture"), size="sm", interactive=False, elem_id="stop-after"
+            )
+            self.skip = gr.Button(say("Skip this picture"), size="sm", interactive=False, elem_id="skip")
         self.gallery = gr.Gallery(
             label=say("Pictures"), columns=4, object_fit="contain", height=460, format="png", elem_id="gallery",
             buttons=["fullscreen", "download"], interactive=False,
@@ -124,7 +125,7 @@ class ResultPane:
             self.seed: last[1] if last else None,
             self.gallery: gr.update(
                 value=[(path, f"{seed}") for path, seed, _ in shown],
-                columns=min(4, max(1, math.ceil(len(shown) ** 0.5))),
+                columns=min(max(len(shown), 1), 3 if len(shown) <= 9 else 4),
                 selected_index=None,
             ),
             self.parameters: last[2] if last else "",

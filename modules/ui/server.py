@@ -4,11 +4,14 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from modules.catalog.checkpoints import Catalog
 from modules.jobs.service import Jobs
@@ -74,9 +77,8 @@ def _announce(settings: Settings, share_url: str | None) -> None:
 
 
 def _say(sentence: str) -> None:
-    import rich
-
-    rich.print(sentence, flush=True)
+    Console(soft_wrap=True, highlight=False).print(sentence, markup=False)
+    sys.stdout.flush()
 
 
 def _wait_for_the_end() -> None:

@@ -47,7 +47,7 @@ def txt2img_tab(page: Page) -> None:
                     form.slider("batch_count", info=None)
                     form.slider("batch_size", info=None)
                 with gr.Row(equal_height=True):
-                    seed = form.number("seed", scale=3)
+                    seed = form.number("seed", scale=3, info=None)
                     random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
                     reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
         with gr.Column(scale=6):

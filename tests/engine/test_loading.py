@@ -1,6 +1,8 @@
 """From files to models: other spellings, other number formats, files that go bad, and memory that is given back."""
 
 import gc
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from modules.engine.engine import Engine
 from modules.engine.loading import Models
 from modules.schema.errors import KararliError, NotEnoughMemory, UnusableFile
 from modules.schema.events import Job
-from modules.settings import load_settings
+from modules.settings import REPOSITORY, load_settings
 from tests.conftest import DEMO
 from tests.engine.checkpoints import Sizes, write_checkpoint
 from tests.engine.conftest import build, images, request_for
@@ -181,3 +183,33 @@ def _resident() -> int:
     gc.collect()
     fields = Path("/proc/self/statm").read_text().split()
     return (int(fields[1]) - int(fields[2])) * 4096
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from modules.schema.errors import NotEnoughMemory
+from tests.engine.conftest import build, images, request_for
+
+engine = build(Path(sys.argv[1]))
+images(engine, request_for("a red circle", steps=1))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * 4096 + 200 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    images(engine, request_for("a red circle", steps=1, width=2048, height=2048))
+except NotEnoughMemory as error:
+    print(error)
+images(engine, request_for("a red circle", steps=1))
+print("and the next one works")
+"""
+
+
+def test_a_picture_that_does_not_fit_into_memory_is_refused_and_the_next_one_works(data_dir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY, str(data_dir)], capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert done.stdout.splitlines() == [
+        "There is not enough memory for 1 x 2048 x 2048 pixels at once. Lower width and height and try again.",
+        "and the next one works",
+    ], done.stderr
