@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from modules.settings import REPOSITORY
 from tests.browser.acting import (
@@ -29,7 +30,7 @@ from tests.browser.acting import (
     wait_for_end,
     wait_for_progress,
 )
-from tests.browser.conftest import Program, started, wait_for
+from tests.browser.conftest import Program, free_port, started, wait_for
 from tests.conftest import DEMO, make_data_dir
 from tests.looking import look
 
@@ -275,6 +276,42 @@ def test_samplers_and_schedules_are_choices_of_their_own(page: Page) -> None:
     expect(page.locator("#parameters textarea")).to_have_value(
         re.compile(r"Sampler: DPM\+\+ 2M, Schedule type: Karras, ")
     )
+
+
+def test_the_served_api_answers_errors_as_json(program: Program) -> None:
+    for body, status, word in (({"sampler_name": "Nope"}, 400, "Euler a"), ({"steps": 900}, 422, "steps")):
+        request = urllib.request.Request(
+            f"{program.url}/sdapi/v1/txt2img", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request)
+        with refused.value as answer:
+            assert answer.code == status
+            assert word in json.load(answer)["detail"]
+
+
+def test_the_page_speaks_turkish_when_asked_to_and_wears_another_theme(browser: Browser, tmp_path: Path) -> None:
+    with started(make_data_dir(tmp_path / "data"), "--lang", "tr", "--theme", "soft") as program:
+        page = browser.new_page()
+        outside: list[str] = []
+        page.on("request", lambda request: outside.append(request.url))
+        page.goto(program.url)
+        expect(page.locator("#generate")).to_have_text("Oluştur")
+        page.close()
+    assert [url for url in outside if not url.startswith((program.url, "data:", "blob:"))] == []
+
+
+def test_a_port_that_is_taken_and_a_folder_that_is_served_are_one_sentence_each(program: Program) -> None:
+    port = program.url.rpartition(":")[2]
+    for arguments, sentence in (
+        (["--port", port], f"Port {port} on 127.0.0.1 cannot be used"),
+        (["--data-dir", str(program.data_dir), "--port", str(free_port())], "Another Kararli already serves"),
+    ):
+        command = [sys.executable, str(REPOSITORY / "webui.py"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith(sentence)
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_unfinished_jobs_are_taken_up_after_the_whole_program_was_killed(
