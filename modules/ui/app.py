@@ -16,6 +16,9 @@ REFRESH_SECONDS = 2.0
 """How often the page asks for the engine's state and the checkpoints in the folder."""
 
 
+CACHE_AGE = (3600, 7 * 86400)
+"""Look every so many seconds, remove the page's copies of pictures that are so many seconds old."""
+
 HINT = (
     "Put Stable Diffusion 1.x .safetensors files into models/Stable-diffusion/: they appear in the list by themselves."
 )
@@ -23,7 +26,7 @@ HINT = (
 
 def build_page(jobs: Jobs, catalog: Catalog, plugins: Plugins, translate: Translate) -> gr.Blocks:
     """All components and their handlers."""
-    with gr.Blocks(title="Kararli", fill_width=True, analytics_enabled=False) as blocks:
+    with gr.Blocks(title="Kararli", fill_width=True, analytics_enabled=False, delete_cache=CACHE_AGE) as blocks:
         with gr.Row(equal_height=True, elem_id="header"):
             gr.HTML('<h1>Kararl<span class="i">ı</span></h1>', elem_id="name", scale=0, min_width=130)
             checkpoint = gr.Dropdown(

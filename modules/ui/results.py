@@ -45,7 +45,7 @@ class ResultPane:
             )
             self.skip = gr.Button(say("Skip this picture"), size="sm", interactive=False, elem_id="skip")
         self.gallery = gr.Gallery(
-            label=say("Pictures"), columns=4, object_fit="contain", height=460, format="png", elem_id="gallery",
+            label=say("Pictures"), columns=3, object_fit="contain", height=460, format="png", elem_id="gallery",
             buttons=["fullscreen", "download"], interactive=False,
         )  # fmt: skip
         self.parameters = gr.Textbox(
@@ -100,7 +100,12 @@ class ResultPane:
         if isinstance(event, Started):
             waiting = say("Starting …") if self._page.jobs.status().ready else say("The engine is starting …")
             return {self.stage: note_card(waiting)}
-        return {**self._ended(event, pictures), self.preview: gr.update(visible=False), **self._running(False)}
+        return {  # with the pictures again: programs that call the page get what is said last
+            **self._ended(event, pictures),
+            **self._pictures(pictures),
+            self.preview: gr.update(visible=False),
+            **self._running(False),
+        }
 
     def _ended(self, event: JobEvent, pictures: list[PictureReady]) -> Updates:
         kept = f" {self._page.translate('Pictures kept:')} {len(pictures)}." if pictures else ""
@@ -123,11 +128,7 @@ class ResultPane:
         return {
             self.shown: shown,
             self.seed: last[1] if last else None,
-            self.gallery: gr.update(
-                value=[(path, f"{seed}") for path, seed, _ in shown],
-                columns=min(max(len(shown), 1), 3 if len(shown) <= 9 else 4),
-                selected_index=None,
-            ),
+            self.gallery: [(path, f"{seed}") for path, seed, _ in shown],
             self.parameters: last[2] if last else "",
             self.download: gr.update(value=last[0] if last else None, interactive=last is not None),
         }

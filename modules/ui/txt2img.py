@@ -1,6 +1,7 @@
 """The tab for pictures from words."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -24,34 +25,57 @@ EXAMPLES = (
 """Prompts that the demo checkpoint knows."""
 
 
+@dataclass(frozen=True)
+class Controls:
+    """The left side of the tab."""
+
+    form: Form[Txt2Img]
+    prompt: gr.Textbox
+    negative_prompt: gr.Textbox
+    generate: gr.Button
+    random: gr.Button
+    reuse: gr.Button
+
+
 def txt2img_tab(page: Page) -> None:
     """Prompt and settings on the left, pictures on the right."""
-    say, form = page.translate, Form(Txt2Img, page.translate)
-    form.add("checkpoint", page.checkpoint)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
-            prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True)
-            negative = form.textbox("negative_prompt", lines=2, max_lines=8)
-            generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
-            gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
-            with gr.Group():
-                _size_controls(form, page)
-                with gr.Row():
-                    form.slider("sampling.steps", info=None)
-                    form.slider("sampling.guidance_scale", info=None)
-                with gr.Row():
-                    form.dropdown("sampling.sampler", [sampler.name for sampler in page.plugins.samplers()], info=None)
-                    schedules = [AUTOMATIC, *(schedule.label for schedule in page.plugins.schedules())]
-                    form.dropdown("sampling.schedule", schedules, info=None)
-                with gr.Row():
-                    form.slider("batch_count", info=None)
-                    form.slider("batch_size", info=None)
-                with gr.Row(equal_height=True):
-                    seed = form.number("seed", scale=3, info=None)
-                    random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
-                    reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+            controls = txt2img_controls(page)
         with gr.Column(scale=6):
             pane = ResultPane(page)
+    _connect(page, controls, pane)
+
+
+def txt2img_controls(page: Page) -> Controls:
+    """A control for each value of a request, and the buttons."""
+    say, form = page.translate, Form(Txt2Img, page.translate)
+    form.add("checkpoint", page.checkpoint)
+    prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True)
+    negative = form.textbox("negative_prompt", lines=2, max_lines=8)
+    generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
+    gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
+    with gr.Group():
+        _size_controls(form, page)
+        with gr.Row():
+            form.slider("sampling.steps", info=None)
+            form.slider("sampling.guidance_scale", info=None)
+        with gr.Row():
+            form.dropdown("sampling.sampler", [sampler.name for sampler in page.plugins.samplers()], info=None)
+            schedules = [AUTOMATIC, *(schedule.label for schedule in page.plugins.schedules())]
+            form.dropdown("sampling.schedule", schedules, info=None)
+        with gr.Row():
+            form.slider("batch_count", info=None)
+            form.slider("batch_size", info=None)
+        with gr.Row(equal_height=True):
+            form.number("seed", scale=3, info=None)
+            random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
+            reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+    return Controls(form, prompt, negative, generate, random, reuse)
+
+
+def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
+    form, seed = controls.form, controls.form.control("seed")
 
     def start(values: Mapping[str, Any]) -> Iterator[Updates]:
         """Paint pictures from words."""
@@ -76,16 +100,17 @@ def txt2img_tab(page: Page) -> None:
 
     outputs = [*pane.outputs(), page.memory]
     gr.on(
-        [generate.click, prompt.submit, negative.submit], form.handler(start), inputs_kwargs=form.inputs(),
+        [controls.generate.click, controls.prompt.submit, controls.negative_prompt.submit],
+        form.handler(start), inputs_kwargs=form.inputs(),
         outputs=outputs, api_name="txt2img", concurrency_limit=None, show_progress="hidden",
     )  # fmt: skip
     page.blocks.load(
         resume, [page.memory], [*outputs, *form.inputs().values()], api_visibility="private", concurrency_limit=None,
         show_progress="hidden",
     )  # fmt: skip
-    random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
-    reuse.click(
-        lambda seed: gr.skip() if seed is None else seed, [pane.seed], [seed], api_visibility="private",
+    controls.random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
+    controls.reuse.click(
+        lambda shown: gr.skip() if shown is None else shown, [pane.seed], [seed], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -351,3 +352,14 @@ def _no_traceback(program: Program):
 def stage_problem(page: Page) -> str:
     expect(page.locator("#stage .problem")).to_be_visible()
     return stage(page)
+
+
+def test_gradios_client_calls_the_page_with_named_parameters(program: Program) -> None:
+    client = Client(program.url, verbose=False)
+    try:
+        shown = client.predict(prompt="a red circle on a white background", seed=3, steps=10, api_name="/txt2img")
+    finally:
+        client.close()
+    pictures_of_it = next(value for value in shown if isinstance(value, list) and value and "image" in value[0])
+    seen = look(opened(Path(pictures_of_it[0]["image"])))
+    assert (seen.colour, seen.shape, seen.background) == ("red", "circle", "white")

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
+from modules.catalog.headers import read_header
 from modules.engine.engine import Engine
 from modules.engine.sampling.samplers import SAMPLERS
+from modules.schema.errors import KararliError
 from modules.schema.events import Job, JobCancelled, Painted, PictureSkipped, Progress
+from tests.conftest import DEMO
 from tests.engine.conftest import build, images, paint, request_for
 from tests.looking import look
 
@@ -162,3 +166,12 @@ def test_a_cancelled_job_stops_at_the_next_step(engine: Engine) -> None:
 
 def _decoded(jpeg: bytes) -> Image.Image:
     return Image.open(io.BytesIO(jpeg))
+
+
+def test_numbers_that_run_away_are_refused_with_a_sentence(data_dir: Path) -> None:
+    tensors = load_file(DEMO)
+    tensors["model.diffusion_model.out.2.bias"][:] = float("inf")
+    file = data_dir / "models" / "Stable-diffusion" / "nan.safetensors"
+    save_file(tensors, file, metadata=read_header(DEMO).metadata)
+    with pytest.raises(KararliError, match="--precision full"):
+        images(build(data_dir), request_for("x", checkpoint="nan.safetensors", steps=2))
