@@ -87,6 +87,12 @@ class Settings(BaseModel):
         return self.outputs / "kararli.db"
 
     @property
+    def private_files(self) -> tuple[Path, ...]:
+        """What lies in outputs/ beside pictures, and is nobody's to download."""
+        beside = (self.database.with_name(self.database.name + ending) for ending in ("-wal", "-shm", "-journal"))
+        return (self.database, *beside)
+
+    @property
     def cache(self) -> Path:
         """What can be made again: digests of model files, the page's copies of pictures."""
         return self.data_dir / ".cache"

@@ -52,8 +52,9 @@ class Models:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+        if trim is not None:  # glibc has it, musl has not
+            trim(0)
 
     def _load(self, checkpoint: Checkpoint) -> StableDiffusion1:
         architecture = checkpoint.usable()

@@ -56,7 +56,8 @@ def run(
     theme = getattr(themes, settings.theme.capitalize())(font=FONT, font_mono=FONT_MONO)
     app, _, share_url = blocks.launch(
         server_name=settings.address, server_port=settings.port, share=settings.share, theme=theme,
-        css_paths=[STYLE], allowed_paths=[str(settings.outputs)], prevent_thread_lock=True, quiet=True,
+        css_paths=[STYLE], allowed_paths=[str(settings.outputs)],
+        blocked_paths=[str(file) for file in settings.private_files], prevent_thread_lock=True, quiet=True,
         max_threads=200, show_error=True, footer_links=["api", "settings"], ssr_mode=False,
     )  # fmt: skip
     attach(app)

@@ -291,6 +291,19 @@ def test_the_served_api_answers_errors_as_json(program: Program) -> None:
             assert word in json.load(answer)["detail"]
 
 
+def test_pictures_can_be_fetched_but_neither_the_record_nor_models(page: Page, program: Program) -> None:
+    generate(page, "a red circle", seed=3, sampling_steps=2)
+    wait_for_end(page)
+    picture = next((program.data_dir / "outputs").glob("txt2img/*/*.png"))
+    models = program.data_dir / "models" / "Stable-diffusion" / "demo.safetensors"
+    record = program.data_dir / "outputs" / "kararli.db"
+    assert record.is_file()
+    status = {
+        path: page.request.get(f"{program.url}/gradio_api/file={path}").status for path in (picture, record, models)
+    }
+    assert status == {picture: 200, record: 403, models: 403}
+
+
 def test_the_page_speaks_turkish_when_asked_to_and_wears_another_theme(browser: Browser, tmp_path: Path) -> None:
     with started(make_data_dir(tmp_path / "data"), "--lang", "tr", "--theme", "soft") as program:
         page = browser.new_page()
