@@ -151,7 +151,7 @@ def test_stop_now_leaves_the_picture(page: Page) -> None:
 
 
 def test_stop_after_this_picture_keeps_it_and_leaves_the_others(page: Page) -> None:
-    generate(page, "a red circle", seed=80, sampling_steps=80, batch_count=5)
+    generate(page, "a red circle", seed=80, sampling_steps=150, batch_count=5)
     wait_for_progress(page)
     page.click("#stop-after")
     expect(page.locator("#stage")).to_contain_text("Stopped. Pictures kept: 1.", timeout=60_000)
@@ -159,7 +159,7 @@ def test_stop_after_this_picture_keeps_it_and_leaves_the_others(page: Page) -> N
 
 
 def test_skip_leaves_one_picture_out(page: Page) -> None:
-    generate(page, "a red circle", seed=90, sampling_steps=60, batch_count=2)
+    generate(page, "a red circle", seed=90, sampling_steps=120, batch_count=2)
     wait_for_progress(page)
     page.click("#skip")
     assert "1 picture," in wait_for_end(page)
@@ -200,7 +200,7 @@ def test_the_engines_death_is_said_and_the_job_and_the_next_one_still_come(
     open_page: Callable[[], Page], program: Program
 ) -> None:
     first, second = open_page(), open_page()
-    generate(first, "a red circle on a white background", seed=11, sampling_steps=60, batch_count=3)
+    generate(first, "a red circle on a white background", seed=11, sampling_steps=120, batch_count=3)
     expect(first.locator("#stage p")).to_contain_text("picture 2 / 3", timeout=60_000)
     generate(second, "a blue square on a yellow background", seed=2)
     expect(second.locator("#stage")).to_contain_text("jobs before this one: 1")
