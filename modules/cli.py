@@ -43,6 +43,8 @@ def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs
         code = _commands(serve, open_jobs)(standalone_mode=False)
     except KararliError as error:
         _refuse(str(error))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except TyperException as error:  # what was typed does not fit the options
         _refuse(f"{error.format_message().rstrip('.')}. Add --help to see what can be given.")
     else:
