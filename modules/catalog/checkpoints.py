@@ -54,11 +54,6 @@ class Catalog:
         self._lock = threading.Lock()
         self.hashes = Hashes(settings.cache)
 
-    @property
-    def folder(self) -> Path:
-        """Where checkpoints are dropped in."""
-        return self._folder
-
     def checkpoints(self) -> list[Checkpoint]:
         """All .safetensors files, the default one first, then by name."""
         with self._lock:
