@@ -26,7 +26,7 @@ class Archive:
     def add_job(self, job: Job) -> None:
         """Journal a job before it is accepted."""
         request = _REQUESTS.dump_json(job.request).decode()
-        self._database.add(JobRow(id=job.id, owner=self._owner, request=request, save=job.save, state="queued"))
+        self._database.add_job(JobRow(id=job.id, owner=self._owner, request=request, save=job.save, state="queued"))
 
     def set_state(self, job_id: str, state: str, reason: str = "") -> None:
         """Record where a job stands: queued, running, done, failed or cancelled."""
@@ -41,17 +41,19 @@ class Archive:
         png = encode_png(painted.picture, infotext)
         if not job.save:
             return PictureReady(painted.index, painted.seed, infotext, png=png)
-        path = self._files.save(png, job.request.task, painted.seed)
-        self._database.add(
-            PictureRow(
-                job_id=job.id,
-                position=painted.index,
-                seed=painted.seed,
-                path=path.relative_to(self.outputs).as_posix(),
-                infotext=infotext,
-                environment=painted.environment.model_dump_json(),
-            )
+        row = PictureRow(
+            job_id=job.id,
+            position=painted.index,
+            seed=painted.seed,
+            infotext=infotext,
+            environment=painted.environment.model_dump_json(),
         )
+
+        def record(path: Path) -> None:
+            row.path = path.relative_to(self.outputs).as_posix()
+            self._database.set_picture(row)
+
+        path = self._files.save(png, job.request.task, painted.seed, record)
         return PictureReady(painted.index, painted.seed, infotext, path=path)
 
     def encode(self, job: Job, painted: Painted) -> PictureReady:
@@ -60,7 +62,7 @@ class Archive:
         return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext))
 
     def pictures(self, job_id: str) -> list[PictureReady]:
-        """A job's pictures that are still on disk."""
+        """A job's pictures that are on disk; one that was deleted, or recorded just before a power cut, is not."""
         rows = self._database.pictures(job_id)
         found = [PictureReady(row.position, row.seed, row.infotext, self.outputs / Path(row.path)) for row in rows]
         return [picture for picture in found if picture.path is not None and picture.path.is_file()]
@@ -90,5 +92,5 @@ class Archive:
             request = _REQUESTS.validate_json(row.request)
         except ValidationError:
             return None
-        finished = max((picture.position + 1 for picture in self._database.pictures(row.id)), default=0)
+        finished = max((picture.index + 1 for picture in self.pictures(row.id)), default=0)
         return Job(row.id, request, finished, row.save)

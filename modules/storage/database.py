@@ -1,12 +1,13 @@
 """The record of jobs and pictures: SQLAlchemy over SQLite, in outputs/kararli.db."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, ForeignKey, create_engine, event, select, update
+from sqlalchemy import URL, ForeignKey, create_engine, delete, event, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -62,13 +63,17 @@ class Database:
         self._engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
-    def add(self, row: JobRow | PictureRow) -> None:
-        """Record a job or a picture. Raises OSError when the disk refuses."""
-        try:
-            with self._sessions.begin() as session:
-                session.add(row)
-        except OperationalError as error:
-            raise OSError(errno.EIO, str(error.orig)) from None
+    def add_job(self, row: JobRow) -> None:
+        """Record a job. Raises OSError when the disk refuses."""
+        with _disk_errors(), self._sessions.begin() as session:
+            session.add(row)
+
+    def set_picture(self, row: PictureRow) -> None:
+        """Record a picture, in place of an earlier record of the same one. Raises OSError when the disk refuses."""
+        earlier = delete(PictureRow).where(PictureRow.job_id == row.job_id, PictureRow.position == row.position)
+        with _disk_errors(), self._sessions.begin() as session:
+            session.execute(earlier)
+            session.merge(row)
 
     def set_state(self, job_id: str, state: str, reason: str = "") -> None:
         """Record where a job stands."""
@@ -94,6 +99,15 @@ class Database:
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+
+@contextmanager
+def _disk_errors() -> Generator[None]:
+    """A database that cannot write is a disk that cannot."""
+    try:
+        yield
+    except OperationalError as error:
+        raise OSError(errno.EIO, str(error.orig)) from None
 
 
 def _pictures(session: Session, job_id: str) -> Sequence[PictureRow]:

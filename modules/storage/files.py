@@ -1,16 +1,22 @@
 """Pictures on disk: written under a temporary name, synced, then given their name. Whole, or not there."""
 
+import errno
 import io
+import itertools
 import os
 import re
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from PIL.PngImagePlugin import PngInfo
 
 from modules.schema.media import Picture
+
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What file systems without hard links answer (FAT, some network folders)."""
 
 
 def encode_png(picture: Picture, infotext: str) -> bytes:
@@ -29,8 +35,12 @@ class PictureFiles:
         self._outputs = outputs
         self._lock = threading.Lock()
 
-    def save(self, png: bytes, task: str, seed: int) -> Path:
-        """Write a picture under the day's next number. Raises OSError when the disk refuses; nothing is left then."""
+    def save(self, png: bytes, task: str, seed: int, record: Callable[[Path], None] = lambda _path: None) -> Path:
+        """Write a picture under the day's next number.
+
+        `record` is told the name before the picture has it (and once more when another program was faster), so that
+        no picture is on disk without its record. Raises OSError when the disk refuses; no picture is left then.
+        """
         folder = self._outputs / task / date.today().isoformat()
         with self._lock:
             folder.mkdir(parents=True, exist_ok=True)
@@ -40,28 +50,38 @@ class PictureFiles:
                     file.write(png)
                     file.flush()
                     os.fsync(file.fileno())
-                return _claim(temporary, folder, seed)
+                return _name(temporary, folder, seed, record)
             finally:
                 temporary.unlink(missing_ok=True)
 
 
-def _claim(temporary: Path, folder: Path, seed: int) -> Path:
+def _name(temporary: Path, folder: Path, seed: int, record: Callable[[Path], None]) -> Path:
     """Give the finished file the next free number, also when another program saves into the same folder."""
-    number = max((int(match[1]) for name in os.listdir(folder) if (match := re.match(r"(\d+)-", name))), default=0) + 1
-    while True:
+    numbers = (int(match[1]) for name in os.listdir(folder) if (match := re.match(r"(\d+)-", name)))
+    for number in itertools.count(max(numbers, default=0) + 1):
         path = folder / f"{number:05}-{seed}.png"
-        try:
-            path.touch(exist_ok=False)
-        except FileExistsError:
-            number += 1
-            continue
-        try:
-            os.replace(temporary, path)
-        except OSError:
-            path.unlink()
+        if not path.exists():
+            record(path)
+            if _take(temporary, path):
+                _sync_folder(folder)
+                return path
+    raise AssertionError("counting does not end")
+
+
+def _take(temporary: Path, path: Path) -> bool:
+    """Give the file that name in one step; False when another file has it."""
+    try:
+        if os.name == "nt":
+            temporary.rename(path)  # there, this refuses to replace a file
+        else:
+            path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
             raise
-        _sync_folder(folder)
-        return path
+        temporary.rename(path)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

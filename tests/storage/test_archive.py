@@ -184,6 +184,19 @@ def test_a_picture_that_was_deleted_is_left_out(archive: Archive) -> None:
     assert archive.pictures("begun") == kept[1:]
 
 
+def test_a_picture_that_was_recorded_just_before_a_power_cut_is_made_again_once(
+    archive: Archive, later: Archive
+) -> None:
+    begun = _add(archive, "begun", batch_count=3)
+    kept = [archive.keep(begun, painted(index)) for index in range(2)]
+    assert kept[1].path is not None
+    kept[1].path.unlink()  # what a cut leaves: the record, not yet the file
+    (left,) = later.unfinished()
+    assert left.finished == 1
+    again = later.keep(left, painted(1))
+    assert later.pictures("begun") == [kept[0], again]
+
+
 def test_the_folder_may_be_moved_with_all_its_pictures(archive: Archive, settings: Settings, tmp_path: Path) -> None:
     archive.keep(_add(archive, "begun"), painted())
     archive.close()

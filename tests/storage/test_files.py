@@ -1,4 +1,7 @@
+import errno
 import io
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -102,6 +105,48 @@ def test_two_programs_never_take_each_others_place(tmp_path: Path) -> None:
         paths = list(threads.map(lambda number: programs[number % 8].save(b"%d" % number, "txt2img", 7), range(80)))
     assert len(set(paths)) == 80
     assert [path.read_bytes() for path in paths] == [b"%d" % number for number in range(80)]
+
+
+def test_the_name_is_recorded_before_the_file_has_it(tmp_path: Path) -> None:
+    told: list[tuple[Path, bool]] = []
+    path = PictureFiles(tmp_path).save(b"picture", "txt2img", 1, lambda name: told.append((name, name.exists())))
+    assert told == [(path, False)]
+    assert path.read_bytes() == b"picture"
+
+
+def test_when_another_program_takes_the_name_meanwhile_the_next_one_is_recorded(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def record(path: Path) -> None:
+        told.append(path.name)
+        if len(told) == 1:
+            path.write_bytes(b"another's")
+
+    path = PictureFiles(tmp_path).save(b"ours", "txt2img", 1, record)
+    assert told == ["00001-1.png", "00002-1.png"]
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {
+        "00001-1.png": b"another's",
+        "00002-1.png": b"ours",
+    }
+
+
+def test_a_picture_that_cannot_be_recorded_is_not_left_on_disk(tmp_path: Path) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(f"no record of {path}")
+
+    with pytest.raises(OSError, match="no record"):
+        PictureFiles(tmp_path).save(b"picture", "txt2img", 1, refuse)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, files are given their names in another way")
+def test_a_disk_without_hard_links_is_served_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = PictureFiles(tmp_path).save(b"picture", "txt2img", 1)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {"00001-1.png": b"picture"}
 
 
 # when the disk refuses
