@@ -1,0 +1,1 @@
+"""How the embedded models were made, start to end. Nothing in modules/ imports this; it may import modules/."""
