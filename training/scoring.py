@@ -199,14 +199,21 @@ def _drawings(shape: str) -> tuple[Mask, ...]:
 
 
 def _squared(mask: Mask) -> Mask:
+    """The mask's own rectangle, its longer side brought to a fixed length, in the middle of a square."""
     rows, columns = np.nonzero(mask)
     crop = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].astype(np.float32)
-    return cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR) > 0.5
+    scale = _SIDE / max(crop.shape)
+    height, width = (max(1, round(length * scale)) for length in crop.shape)
+    square = np.zeros((_SIDE, _SIDE), bool)
+    top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
+    resized = cv2.resize(crop, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    square[top : top + height, left : left + width] = resized
+    return square
 
 
 def _parts(different: Mask) -> list[Mask]:
     """The connected parts that are no specks."""
-    cleaned = cv2.morphologyEx(different.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    cleaned = cv2.medianBlur(different.astype(np.uint8), 3)
     count, labels = cv2.connectedComponents(cleaned, connectivity=8)
     parts = (labels == index for index in range(1, count))
     return [part for part in parts if part.sum() >= LEAST_AREA * different.size]
