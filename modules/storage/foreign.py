@@ -81,7 +81,8 @@ def _old_invoke(text: str, _texts: Mapping[str, str]) -> Foreign | None:
     if isinstance(prompt, list):
         parts = [_table(part) or {} for part in cast(list[object], prompt)]
         prompt = ", ".join(str(part.get("prompt", "")) for part in parts)
-    return _foreign("InvokeAI", *_invoke_prompts(str(prompt or "")), _invoke_pairs(image, data.get("model_weights")))
+    wanted, unwanted = _invoke_prompts(str(prompt or ""))
+    return _foreign("InvokeAI", wanted, unwanted, _invoke_pairs(image, data.get("model_weights")))
 
 
 def _invoke_prompts(prompt: str) -> tuple[str, str]:
@@ -172,10 +173,8 @@ def _comfy(text: str, _texts: Mapping[str, str]) -> Foreign | None:
         Size=_size(_literal(latent.get("width")), _literal(latent.get("height"))),
         Model=_literal(loader.get("ckpt_name", loader.get("unet_name"))),
     )
-    prompts = [
-        str(_literal(_first(graph, inputs.get(end), "text").get("text")) or "") for end in ("positive", "negative")
-    ]
-    return _foreign("ComfyUI", *prompts, pairs)
+    wanted, unwanted = (_first(graph, inputs.get(end), "text").get("text") for end in ("positive", "negative"))
+    return _foreign("ComfyUI", wanted, unwanted, pairs)
 
 
 def _workflow(_text: str, _texts: Mapping[str, str]) -> Foreign:
