@@ -168,7 +168,7 @@ def _bar() -> Bar:
 def _check(jobs: Jobs, catalog: Catalog, path: Path, output: Path | None) -> Outcome:
     """Check one picture; its verdict goes to standard output."""
     verdict = _verdict(jobs, catalog, path)
-    sys.stdout.write(f"{path}: {verdict.sentence}\n")
+    sys.stdout.write(f"{path}: {verdict.outcome}. {verdict.sentence}\n")
     if any(change.differs for change in verdict.changes):
         table = Table("", "then", "now", box=None, pad_edge=False)
         for change in verdict.changes:

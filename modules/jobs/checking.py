@@ -35,9 +35,9 @@ class Outcome(StrEnum):
     """What a check came to."""
 
     IDENTICAL = "identical"
-    CLOSE = "within tolerance"
+    CLOSE = "equal within tolerance"
     DIFFERENT = "different"
-    IMPOSSIBLE = "cannot be checked here"
+    IMPOSSIBLE = "it cannot be checked here"
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ def _judge(original: _Original, png: bytes) -> Verdict:
     changes = _changes(then, now)
     if picture.digest() == now.pixels:
         size = f"{picture.width} x {picture.height}"
-        return Verdict(Outcome.IDENTICAL, f"Identical: all {size} pixels are the same.", changes=changes)
+        return Verdict(Outcome.IDENTICAL, f"All {size} pixels are the same.", changes=changes)
     if (picture.width, picture.height) != (made.width, made.height):
         sentence = (
-            f"Different: the file has {picture.width} x {picture.height} pixels, and {made.width} x {made.height} were"
+            f"The file has {picture.width} x {picture.height} pixels, and {made.width} x {made.height} were"
             " painted. It was resized or cropped since."
         )
         return Verdict(Outcome.DIFFERENT, sentence, changes=changes)
@@ -158,10 +158,9 @@ def _judge(original: _Original, png: bytes) -> Verdict:
 
 
 def _sentence(original: _Original, difference: Difference, now: Record, changes: tuple[Change, ...]) -> str:
-    verdict = "Equal within tolerance" if difference.within_tolerance else "Different"
     extent = (
-        f"{verdict}: {difference.pixels:,} of {difference.total:,} pixels differ, the largest difference is"
-        f" {difference.largest} of 255."
+        f"{difference.pixels:,} of {difference.total:,} pixels differ, the largest difference is {difference.largest}"
+        " of 255."
     )
     return f"{extent} {_reason(original, now, changes)}"
 
@@ -172,7 +171,7 @@ def _reason(original: _Original, now: Record, changes: tuple[Change, ...]) -> st
     if edited and now.pixels == original.record.pixels:
         how = "as every JPEG or WebP is" if original.format != LOSSLESS else "after it was painted"
         return f"What was painted then is made again to the bit; it is the file that was changed, {how}."
-    changed = [change.name for change in changes if change.differs]
+    changed = [f"{change.name} ({change.then} then, {change.now} now)" for change in changes if change.differs]
     if changed:
         return f"What has changed since: {', '.join(changed)}."
     if edited:

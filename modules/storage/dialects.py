@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from modules.storage.infotext import Infotext
@@ -16,18 +16,12 @@ PLAIN_MEANT_UNIFORM = frozenset(
 )
 """Samplers whose bare name meant the model's own levels then, and whose Automatic means something else since."""
 
-RNG_NAMES = {
-    "GPU": "a graphics card's own generator",
-    "NV": "NVIDIA's generator",
-}
-
 
 @dataclass(frozen=True)
 class Reading:
     """What a text asks for.
 
-    `values` are by their paths in a request; `rest` are the pairs that give none: kept, to be shown. `notes` are
-    sentences about what cannot come out the same.
+    `values` are by their paths in a request; `rest` are the pairs that give none: kept, to be shown.
     """
 
     infotext: Infotext
@@ -37,7 +31,6 @@ class Reading:
     """A name without folders and ending, or "" when none is given."""
     checkpoint_hash: str = ""
     """The first digits of the file's SHA-256, or A1111's old short hash."""
-    notes: tuple[str, ...] = field(default=())
 
 
 def understand(infotext: Infotext) -> Reading:
@@ -48,19 +41,20 @@ def understand(infotext: Infotext) -> Reading:
     values, rest = values_of(modern(infotext.pairs))
     checkpoint, digest = rest.pop("Model", ""), rest.pop("Model hash", "").lower()
     rest.pop("Version", None)
-    rng = rest.pop("RNG", "CPU")
-    return Reading(infotext, {**prompts, **values}, rest, checkpoint, digest, _notes(rng))
+    return Reading(infotext, {**prompts, **values}, rest, checkpoint, digest)
 
 
 def modern(pairs: Mapping[str, str]) -> dict[str, str]:
     """The same pairs in today's spelling."""
     today = dict(pairs)
+    if match := re.fullmatch(r"(\d+)x(\d+)", today.get("First pass size", "")):
+        _hires_of_old(today, int(match[1]), int(match[2]))
     if "Sampler" in today and "Schedule type" not in today:
         today["Sampler"], today["Schedule type"] = split_joined(today["Sampler"])
     if "RNG" not in today and "Steps" in today:
-        today["RNG"] = "GPU"
-    if match := re.fullmatch(r"(\d+)x(\d+)", today.get("First pass size", "")):
-        _hires_of_old(today, int(match[1]), int(match[2]))
+        today["RNG"] = "NV"  # A1111 names the source only where it is not the graphics card, nearly always NVIDIA's
+    if not today.keys().isdisjoint(("Hires upscale", "Hires resize", "Hires upscaler")):
+        today["Hires fix"] = "True"
     return today
 
 
@@ -77,10 +71,3 @@ def _hires_of_old(pairs: dict[str, str], width: int, height: int) -> None:
     pairs.pop("First pass size")
     if width and height and "Size" in pairs:
         pairs["Hires resize"], pairs["Size"] = pairs["Size"], f"{width}x{height}"
-
-
-def _notes(rng: str) -> tuple[str, ...]:
-    if rng == "CPU":
-        return ()
-    source = RNG_NAMES.get(rng, "another generator")
-    return (f"Its noise came from {source} (RNG: {rng}), here it comes from the CPU: the picture will be another one.",)

@@ -67,8 +67,8 @@ def write_infotext(request: Request, painted: Painted) -> str:
         "RNG": "CPU",
         "Version": f"Kararli {__version__}",
     }
-    pairs = pairs_of(request.alone(painted.index), facts)
-    return Infotext(request.prompt, request.negative_prompt, pairs).text()
+    alone = request.alone(painted.index)
+    return Infotext(alone.prompt, alone.negative_prompt, pairs_of(alone, facts)).text()
 
 
 def read_infotext(text: str) -> Infotext:
