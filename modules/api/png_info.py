@@ -35,8 +35,9 @@ def picture_info(body: PngInfoBody) -> PngInfoAnswer:
 def _decoded(image: str) -> bytes:
     if len(image) > LARGEST_FILE * 4 // 3 + 100:
         raise ApiError(413, f"The picture is larger than {LARGEST_FILE // 2**20} MB; it is not read.")
+    content = image.partition(",")[2] if image.startswith("data:") else image
     try:
-        return base64.b64decode(image.partition(",")[2] if image.startswith("data:") else image, validate=True)
+        return base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError):
         raise ApiError(400, "image is not base64. Send the file's bytes in base64.") from None
 
