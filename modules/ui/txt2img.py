@@ -26,6 +26,9 @@ EXAMPLES = (
 """Prompts that the demo checkpoint knows."""
 
 
+PROMPT_HINT = "What the picture should show. Drop a picture here, or paste its parameters, to fill the form."
+
+
 @dataclass(frozen=True)
 class Controls:
     """The left side of the tab."""
@@ -52,7 +55,7 @@ def txt2img_controls(page: Page) -> Controls:
     """A control for each value of a request, and the buttons."""
     say, form = page.translate, Form(Txt2Img, page.translate)
     form.add("checkpoint", page.checkpoint)
-    prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True)
+    prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True, placeholder=say(PROMPT_HINT))
     negative = form.textbox("negative_prompt", lines=2, max_lines=8)
     filler = page.fillers["txt2img"] = Filler(page, form, Txt2Img, prompt)
     generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
