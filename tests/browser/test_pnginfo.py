@@ -171,6 +171,7 @@ def test_the_button_under_the_results_checks_the_picture(page: Page) -> None:
     expect(page.locator("#check-verdict .done h4")).to_have_text("Identical", timeout=60_000)
 
 
+@pytest.mark.slow
 def test_after_a_restart_page_and_command_line_say_identical(browser: Browser, tmp_path: Path) -> None:
     data_dir = make_data_dir(tmp_path / "data")
     with started(data_dir) as program:
