@@ -28,7 +28,7 @@ from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
 from modules.schema.requests import Txt2Img
 from modules.settings import REPOSITORY, Settings, load_settings
-from modules.storage.opening import LARGEST_FILE
+from modules.storage.opening import UnreadablePicture, file_bytes
 
 CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
@@ -185,11 +185,9 @@ def _verdict(jobs: Jobs, catalog: Catalog, path: Path) -> Verdict:
         return find_by_digest(catalog, name, sha256).name
 
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            return Verdict(Outcome.IMPOSSIBLE, f"The file is larger than {LARGEST_FILE // 2**20} MB; it is not read.")
-        data = path.read_bytes()
-    except OSError as error:
-        return Verdict(Outcome.IMPOSSIBLE, f"The file cannot be read ({error.strerror}).")
+        data = file_bytes(path)
+    except UnreadablePicture as error:
+        return Verdict(Outcome.IMPOSSIBLE, str(error))
     job: Job | None = None
     with _bar() as bar:
         line = bar.add_task("Starting the engine", total=1.0)

@@ -88,7 +88,7 @@ def _old_invoke(text: str, _texts: Mapping[str, str]) -> Foreign | None:
 def _invoke_prompts(prompt: str) -> tuple[str, str]:
     """There what is not wanted stood in square brackets inside the prompt."""
     negative = re.findall(r"\[([^\[\]]*)\]", prompt)
-    return re.sub(r"\s*\[[^\[\]]*\]", "", prompt).strip(), ", ".join(negative)
+    return re.sub(r" ?\[[^\[\]]*\]", "", prompt).strip(), ", ".join(negative)
 
 
 def _invoke_pairs(image: Json, model: Any) -> dict[str, str]:

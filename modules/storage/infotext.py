@@ -24,7 +24,7 @@ FURTHER = "Further text"
 LARGEST_INFOTEXT = 2_000_000
 """Characters of a text that are looked at."""
 
-_KEY = re.compile(r"\s*(\w[\w \-/()]*?)\s*:\s*")
+_KEY = re.compile(r"\s*(\w[\w \-/()]*):\s*")
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*"(?=\s*(?:,|$))')
 _TELLING = {"Steps", "Seed", "Sampler"}
 """A line of pairs has one of these."""
@@ -78,7 +78,7 @@ def read_infotext(text: str) -> Infotext:
     pairs = dict(_pairs(lines[place])) if place < len(lines) else {}
     for line in lines[place + 1 :]:
         match = _KEY.match(line)
-        key, value = (match[1], line[match.end() :]) if match else (FURTHER, line)
+        key, value = (match[1].rstrip(), line[match.end() :]) if match else (FURTHER, line)
         pairs[key] = f"{pairs[key]}\n{value}" if key in pairs else value
     prompt, negative = _prompts(lines[:place])
     return Infotext(pairs.pop(PROMPT, prompt), pairs.pop(NEGATIVE_PROMPT, negative), pairs)
@@ -124,7 +124,7 @@ def _pairs(line: str) -> Iterator[tuple[str, str]]:
                 yield word, word
         else:
             value, end = _value(line, match.end())
-            yield match[1], value
+            yield match[1].rstrip(), value
         place = end + 1
 
 

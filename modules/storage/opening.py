@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
@@ -59,6 +60,16 @@ def check_size(width: int, height: int) -> None:
     """Raises UnreadablePicture for a picture that would not fit into memory."""
     if width * height > MOST_PIXELS:
         raise UnreadablePicture(f"The picture has {width} x {height} pixels; up to {MOST_PIXELS:,} are opened.")
+
+
+def file_bytes(path: Path) -> bytes:
+    """A file that somebody gave, read whole. Raises UnreadablePicture when it is too large, or cannot be read."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise UnreadablePicture(f"The file is larger than {LARGEST_FILE // 2**20} MB; it is not read.")
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadablePicture(f"The file cannot be read ({error.strerror}).") from None
 
 
 def decoded(data: bytes) -> Picture:

@@ -11,6 +11,7 @@ import gradio as gr
 from modules.catalog.identifying import find_by_digest
 from modules.jobs.checking import Change, Outcome, Verdict, check
 from modules.schema.events import Job, JobEvent, Progress, Queued, Started, Stop
+from modules.storage.opening import UnreadablePicture, file_bytes
 from modules.ui.language import Translate
 from modules.ui.page import Page
 from modules.ui.widgets import note_card, place_card, progress_card
@@ -43,7 +44,12 @@ class CheckPane:
             yield {self.verdict: note_card(say("There is no picture to check yet."), "problem")}
             return
         yield {self.button: gr.update(interactive=False), self.verdict: note_card(say("Reading the picture …"))}
-        for event in check(Path(path).read_bytes(), self._page.jobs, self._locate):
+        try:
+            data = file_bytes(Path(path))
+        except UnreadablePicture as error:
+            yield {self.button: gr.update(interactive=True), self.verdict: note_card(str(error), "problem")}
+            return
+        for event in check(data, self._page.jobs, self._locate):
             if isinstance(event, Job):
                 yield {self._job: event.id, self._stop: gr.update(interactive=True)}
             elif (shown := self.show(event)) is not None:

@@ -66,10 +66,10 @@ class Filler:
 
         def fill(given: Any, **values: Any) -> Updates:
             emptied = {source: "" if source is self._pasted else None} if clear else {}
-            if not given:
-                return {**emptied, self._before: gr.skip()}
+            if not given and clear:
+                return {self._before: gr.skip()}
             try:
-                takeover = read(given)
+                takeover = read(given) if given else Takeover({}, ("There is no picture yet.",))
             except KararliError as error:
                 takeover = Takeover({}, (str(error),))
             return {**emptied, **self._show(takeover, values)}

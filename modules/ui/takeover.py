@@ -15,7 +15,7 @@ from modules.schema.record import Record
 from modules.schema.sampling import AUTOMATIC, Sampler, Schedule, choose
 from modules.storage.dialects import Reading
 from modules.storage.keys import ROWS
-from modules.storage.opening import LARGEST_FILE, UnreadablePicture
+from modules.storage.opening import file_bytes
 from modules.storage.reading import PictureInfo, read_picture
 from modules.storage.record import UnreadableRecord, request_of_picture
 
@@ -111,12 +111,7 @@ class TakeoverRules:
 
 def read_file(path: Path) -> PictureInfo:
     """What a file that somebody gave says. Raises UnreadablePicture."""
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UnreadablePicture(f"The file is larger than {LARGEST_FILE // 2**20} MB; it is not read.")
-        return read_picture(path.read_bytes())
-    except OSError as error:
-        raise UnreadablePicture(f"The file cannot be read ({error.strerror}).") from None
+    return read_picture(file_bytes(path))
 
 
 def _known(choices: list[Sampler] | list[Schedule], name: str, key: str) -> str:

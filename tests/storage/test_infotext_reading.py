@@ -224,6 +224,12 @@ def test_a_last_line_of_the_prompt_with_colons_is_no_line_of_pairs() -> None:
     assert read_text("x\n(a:1.2), (b:1.3), (c:1.4), d: e, f: g, h: i").values["prompt"].count("\n") == 1
 
 
+@pytest.mark.parametrize("unit", [" ", "a ", "a:", '"', 'a:"', "a:[", "[", "(a:", "\n", "Steps: ", ",", "a, ", "\\"])
+def test_a_million_of_anything_is_read(unit: str) -> None:
+    text = "a" + unit * (1_000_000 // len(unit)) + "\nSteps: 20, Sampler: Euler, Seed: 1, X:" + unit * 1000
+    assert isinstance(read_text(text), Reading)
+
+
 def test_numbers_keep_all_their_digits() -> None:
     scale = math.nextafter(7.5, 8)
     text = write_infotext(job(sampling={"guidance_scale": scale}).request, painted())
