@@ -1,4 +1,4 @@
-"""The command line: serve · txt2img · test. It parses, then uses the jobs service like everyone.
+"""The command line: serve · txt2img · check · test. It parses, then uses the jobs service like everyone.
 
 Options are made from the schema and from the settings, so that they cannot differ from the page's.
 """
@@ -14,15 +14,21 @@ import typer
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Table
 from typer.exceptions import TyperException
 
+from modules.catalog.checkpoints import Catalog
+from modules.catalog.identifying import find_by_digest
+from modules.jobs.checking import Outcome, Verdict, check
 from modules.jobs.service import Jobs
 from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
 from modules.schema.requests import Txt2Img
 from modules.settings import REPOSITORY, Settings, load_settings
+from modules.storage.opening import UnreadablePicture, file_bytes
 
 CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
@@ -31,6 +37,9 @@ CHECKS = (
     ("tests", ["pytest"]),
 )
 """What `test` runs, each as python -m ..."""
+
+CHECK_CODES = {Outcome.IDENTICAL: 0, Outcome.CLOSE: 3, Outcome.DIFFERENT: 4, Outcome.IMPOSSIBLE: 5}
+"""How `check` ends; with several pictures the greatest counts."""
 
 _console = Console(stderr=True)
 
@@ -80,6 +89,16 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         finally:
             jobs.close()
 
+    def check_command(pictures: list[Path], output: Path | None, **values: Any) -> None:
+        """Make pictures again from the record in them, and say whether they are the same."""
+        settings = load_settings(values)
+        jobs = open_jobs(settings)
+        try:
+            outcomes = [_check(jobs, Catalog(settings), picture, output) for picture in pictures]
+        finally:
+            jobs.close()
+        raise SystemExit(max(CHECK_CODES[outcome] for outcome in outcomes))
+
     def test_command(
         arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
     ) -> None:
@@ -101,6 +120,13 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
     request_options = [option for option in _options(Txt2Img, "Request") if option.name != "prompt"]
     app.command("serve")(_with_parameters(serve_command, settings_options))
     app.command("txt2img")(_with_parameters(txt2img_command, [prompt, output, *request_options, *settings_options]))
+    checked = _parameter("pictures", Annotated[list[Path], typer.Argument(help="Pictures that were made here.")])
+    differences = _parameter(
+        "output",
+        Annotated[Path | None, typer.Option("-o", "--output", help="A folder for pictures of the differences.")],
+        None,
+    )
+    app.command("check")(_with_parameters(check_command, [checked, differences, *settings_options]))
     app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
     return app
 
@@ -108,13 +134,7 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
 def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
     """Show a job's progress; put its pictures where they are wanted and name them on standard output."""
     count = job.request.picture_count
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=_console, transient=True) as bar:
+    with _bar() as bar:
         line = bar.add_task("Starting the engine", total=1.0)
         try:
             for event in jobs.watch(job.id):
@@ -135,17 +155,72 @@ def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
             raise KararliError("Stopped.") from None
 
 
+def _bar() -> Bar:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    return Bar(*columns, console=_console, transient=True)
+
+
+def _check(jobs: Jobs, catalog: Catalog, path: Path, output: Path | None) -> Outcome:
+    """Check one picture; its verdict goes to standard output."""
+    verdict = _verdict(jobs, catalog, path)
+    sys.stdout.write(f"{path}: {verdict.outcome}. {verdict.sentence}\n")
+    if any(change.differs for change in verdict.changes):
+        table = Table("", "then", "now", box=None, pad_edge=False)
+        for change in verdict.changes:
+            style = "bold" if change.differs else "dim"
+            table.add_row(*map(escape, (change.name, change.then, change.now)), style=style)
+        Console(soft_wrap=True, highlight=False).print(table)
+    if output is not None and verdict.difference is not None:
+        _write(output / f"{path.stem}-difference.png", verdict.difference.picture)
+    return verdict.outcome
+
+
+def _verdict(jobs: Jobs, catalog: Catalog, path: Path) -> Verdict:
+    def locate(name: str, sha256: str) -> str:
+        return find_by_digest(catalog, name, sha256).name
+
+    try:
+        data = file_bytes(path)
+    except UnreadablePicture as error:
+        return Verdict(Outcome.IMPOSSIBLE, str(error))
+    job: Job | None = None
+    with _bar() as bar:
+        line = bar.add_task("Starting the engine", total=1.0)
+        try:
+            for event in check(data, jobs, locate):
+                if isinstance(event, Verdict):
+                    return event
+                if isinstance(event, Job):
+                    job = event
+                elif isinstance(event, Progress):
+                    bar.update(line, description=event.stage, completed=event.done)
+        except KeyboardInterrupt:
+            if job is not None:
+                jobs.stop(job.id, Stop.NOW)
+            raise
+    raise AssertionError("a check ends with its verdict")
+
+
 def _deliver(picture: PictureReady, output: Path | None, count: int) -> Path:
     if picture.path is not None:
         return picture.path
     assert output is not None
     path = output if count == 1 else output.with_stem(f"{output.stem}-{picture.index + 1}")
+    _write(path, picture.read())
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.read())
+        path.write_bytes(content)
     except OSError as error:
         raise KararliError(f"{path} cannot be written ({error.strerror}). Choose another place for -o.") from None
-    return path
 
 
 def _request(values: Mapping[str, Any]) -> Txt2Img:

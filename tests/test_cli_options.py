@@ -56,7 +56,7 @@ def _listed(help_text: str) -> set[str]:
 # help
 
 
-@pytest.mark.parametrize("command", ["serve", "txt2img"])
+@pytest.mark.parametrize("command", ["serve", "txt2img", "check"])
 def test_help_lists_every_setting_with_its_description(
     command: str, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +82,7 @@ def test_serving_takes_no_option_of_a_request(run: Callable[..., int], capsys: p
 
 def test_help_lists_every_command(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
-    assert {"serve", "txt2img", "test"} <= set(capsys.readouterr().out.split())
+    assert {"serve", "txt2img", "check", "test"} <= set(capsys.readouterr().out.split())
 
 
 def test_no_option_is_both_a_setting_and_part_of_a_request() -> None:

@@ -12,8 +12,11 @@ from pydantic import ValidationError
 
 from modules import __version__
 from modules.api.errors import ApiError, ErrorsAsJson
+from modules.api.png_info import picture_info
 from modules.api.sdapi_models import (
     CheckpointItem,
+    PngInfoAnswer,
+    PngInfoBody,
     ProgressAnswer,
     ProgressState,
     SamplerItem,
@@ -47,6 +50,11 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     async def txt2img(body: Txt2ImgBody) -> Txt2ImgAnswer:
         """Paint pictures from words; answers when they are done."""
         return await run_sync(_txt2img, body, jobs, limiter=waiting)
+
+    @routes.post("/png-info")
+    def png_info(body: PngInfoBody) -> PngInfoAnswer:
+        """The parameters that a picture carries."""
+        return picture_info(body)
 
     @routes.get("/samplers")
     def samplers() -> list[SamplerItem]:

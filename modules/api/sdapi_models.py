@@ -61,6 +61,20 @@ class Txt2ImgAnswer(BaseModel):
     task_id: str
 
 
+class PngInfoBody(BaseModel):
+    """What POST /sdapi/v1/png-info takes."""
+
+    image: str = Field(description="A picture file in base64, with or without a data: prefix.")
+
+
+class PngInfoAnswer(BaseModel):
+    """`info` is the text, `items` the file's other texts, `parameters` the text taken apart."""
+
+    info: str
+    items: dict[str, str]
+    parameters: dict[str, str]
+
+
 class SamplerItem(BaseModel):
     """An entry of GET samplers."""
 

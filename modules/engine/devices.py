@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import torch
 from torch import nn
@@ -46,6 +47,10 @@ class Hardware:
             dtype=str(self.dtype).removeprefix("torch."),
             attention=self.attention,
             torch=torch.__version__,
+            diffusers=version("diffusers"),
+            transformers=version("transformers"),
+            threads=torch.get_num_threads() if self.device.type == "cpu" else 0,
+            tiled=self.tiled,
         )
 
     @contextmanager

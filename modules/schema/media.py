@@ -1,5 +1,6 @@
 """Pictures as values."""
 
+import hashlib
 from dataclasses import dataclass
 
 from PIL import Image
@@ -26,3 +27,7 @@ class Picture:
     def image(self) -> Image.Image:
         """The same pixels as a Pillow image."""
         return Image.frombytes("RGB", (self.width, self.height), self.pixels)
+
+    def digest(self) -> str:
+        """SHA-256 of the size and the pixels, in hexadecimal: two pictures that look alike to the bit share it."""
+        return hashlib.sha256(f"{self.width}x{self.height}\n".encode() + self.pixels).hexdigest()

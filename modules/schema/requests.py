@@ -111,6 +111,10 @@ class Txt2Img(Frozen):
         """The seed of picture `index`, counted over the whole job."""
         return self.seed + index
 
+    def alone(self, index: int) -> "Txt2Img":
+        """The request that paints picture `index` of the job and no other."""
+        return self.model_copy(update={"seed": self.seed_of(index), "batch_count": 1, "batch_size": 1})
+
 
 Request: TypeAlias = Txt2Img
 """Every task's request, told apart by `task`. With a second task this becomes a union discriminated by that field."""

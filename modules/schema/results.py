@@ -1,5 +1,7 @@
 """What an engine is and what a finished job was: the part that makes a result checkable."""
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from modules.schema.requests import Frozen, Request
 
 
@@ -16,6 +18,14 @@ class Runtime(Frozen):
     """"xformers" or "sdpa"."""
     torch: str
     """torch's version."""
+    diffusers: str = ""
+    """diffusers' version."""
+    transformers: str = ""
+    """transformers' version."""
+    threads: int = 0
+    """How many threads share the work on a CPU; 0 elsewhere."""
+    tiled: bool = False
+    """Whether pictures are decoded in tiles, to save memory."""
 
 
 class CheckpointRecord(Frozen):
@@ -32,11 +42,32 @@ class CheckpointRecord(Frozen):
         return self.sha256[:10]
 
 
+class UsedFile(BaseModel):
+    """A file in models/ that had a part in a picture. Comes from strangers too, hence the bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: str = Field(max_length=100)
+    """"checkpoint", or what else it is to its picture."""
+    name: str = Field(max_length=1000)
+    """Path below the folder of its kind: a name to look for, never a path to open."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the whole file, in hexadecimal."""
+
+
 class Environment(Frozen):
     """All that a request does not say and that its pixels depend on."""
 
     runtime: Runtime
     checkpoint: CheckpointRecord
+    further_files: tuple[UsedFile, ...] = ()
+    """What was used beside the checkpoint."""
+
+    @property
+    def files(self) -> tuple[UsedFile, ...]:
+        """All files that were used, the checkpoint first."""
+        checkpoint = UsedFile(kind="checkpoint", name=self.checkpoint.name, sha256=self.checkpoint.sha256)
+        return (checkpoint, *self.further_files)
 
 
 class Timings(Frozen):

@@ -1,5 +1,6 @@
 """What the jobs service keeps, and finds again after a restart."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,6 +11,7 @@ from modules.settings import Settings
 from modules.storage.database import Database, JobRow, PictureRow
 from modules.storage.files import PictureFiles, encode_png
 from modules.storage.infotext import write_infotext
+from modules.storage.record import write_record
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Request)
 
@@ -37,15 +39,14 @@ class Archive:
 
         Raises OSError when the disk refuses.
         """
-        infotext = write_infotext(job.request, painted)
-        png = encode_png(painted.picture, infotext)
+        picture = self.encode(job, painted)
         if not job.save:
-            return PictureReady(painted.index, painted.seed, infotext, png=png)
+            return picture
         row = PictureRow(
             job_id=job.id,
             position=painted.index,
             seed=painted.seed,
-            infotext=infotext,
+            infotext=picture.infotext,
             environment=painted.environment.model_dump_json(),
         )
 
@@ -53,13 +54,13 @@ class Archive:
             row.path = path.relative_to(self.outputs).as_posix()
             self._database.set_picture(row)
 
-        path = self._files.save(png, job.request.task, painted.seed, record)
-        return PictureReady(painted.index, painted.seed, infotext, path=path)
+        path = self._files.save(picture.read(), job.request.task, painted.seed, record)
+        return replace(picture, path=path, png=None)
 
     def encode(self, job: Job, painted: Painted) -> PictureReady:
-        """The picture with its parameters, in memory only."""
-        infotext = write_infotext(job.request, painted)
-        return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext))
+        """The picture with its parameters and its record, in memory only."""
+        infotext, record = write_infotext(job.request, painted), write_record(job.request, painted)
+        return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext, record))
 
     def pictures(self, job_id: str) -> list[PictureReady]:
         """A job's pictures that are on disk; one that was deleted, or recorded just before a power cut, is not."""

@@ -14,18 +14,36 @@ from pathlib import Path
 from PIL.PngImagePlugin import PngInfo
 
 from modules.schema.media import Picture
+from modules.storage.metadata import PARAMETERS, RECORD
+
+ZIPPED_FROM = 1000
+"""Characters from which a record is compressed."""
 
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems without hard links answer (FAT, some network folders)."""
 
 
-def encode_png(picture: Picture, infotext: str) -> bytes:
-    """A PNG file's bytes, with the text under "parameters" (tEXt; iTXt when it does not fit into Latin-1)."""
+def encode_png(picture: Picture, infotext: str, record: str = "") -> bytes:
+    """A PNG file's bytes, with the text under "parameters" and the record under "kararli"."""
     info = PngInfo()
-    info.add_text("parameters", infotext)
+    add = info.add_text if _is_safe_latin(infotext) else info.add_itxt
+    add(PARAMETERS, infotext)
+    if record:
+        info.add_itxt(RECORD, record, zip=len(record) > ZIPPED_FROM)
     file = io.BytesIO()
     picture.image().save(file, "PNG", pnginfo=info)
     return file.getvalue()
+
+
+def _is_safe_latin(text: str) -> bool:
+    """Whether a tEXt chunk holds the text, and readers cannot take its Latin-1 for UTF-8, which others write there."""
+    try:
+        text.encode("latin-1").decode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    except UnicodeDecodeError:
+        return True
+    return text.isascii()
 
 
 class PictureFiles:

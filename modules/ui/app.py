@@ -36,13 +36,11 @@ def build_page(jobs: Jobs, catalog: Catalog, plugins: Plugins, translate: Transl
             )  # fmt: skip
             refresh = gr.Button("↻", scale=0, min_width=44, elem_id="refresh-checkpoints")
             engine = gr.HTML(_engine(jobs, translate), elem_id="engine", scale=4)
-        page = Page(
-            jobs, catalog, plugins, translate, blocks, checkpoint,
-            gr.BrowserState(None, storage_key="kararli", secret="kararli"),
-        )  # fmt: skip
-        with gr.Tabs():
+        memory = gr.BrowserState(None, storage_key="kararli", secret="kararli")
+        with gr.Tabs(elem_id="tabs") as tabs:
+            page = Page(jobs, catalog, plugins, translate, blocks, checkpoint, memory, tabs)
             for title, build_tab in plugins.tabs().items():
-                with gr.Tab(title):
+                with gr.Tab(title, id=title):
                     build_tab(page)
         _switched_off(plugins, translate)
         gr.HTML(f"<p>{translate(HINT)}</p>", elem_id="hint")

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 
 from modules.plugins.hookspecs import hookimpl
 from modules.ui.page import Page
+from modules.ui.pnginfo import pnginfo_tab
 from modules.ui.txt2img import txt2img_tab
 
 
 @hookimpl
 def register_tabs() -> Mapping[str, Callable[[Page], None]]:
-    """The tabs of this folder, in the order of the page."""
-    return {"txt2img": txt2img_tab}
+    """The tabs of this folder, in the order of the page; the last one sends to those before it."""
+    return {"txt2img": txt2img_tab, "PNG info": pnginfo_tab}

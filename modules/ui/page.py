@@ -1,6 +1,7 @@
 """What a tab is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -8,6 +9,9 @@ from modules.catalog.checkpoints import Catalog
 from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.ui.language import Translate
+
+if TYPE_CHECKING:
+    from modules.ui.filling import Filler
 
 
 @dataclass(frozen=True)
@@ -22,3 +26,7 @@ class Page:
     checkpoint: gr.Dropdown
     memory: gr.BrowserState
     """What this browser remembers over a reload: {"job": id, "request": JSON}."""
+    tabs: gr.Tabs | None = None
+    """All tabs, each with its title as its id."""
+    fillers: "dict[str, Filler]" = field(default_factory=dict)
+    """By a tab's title, what fills its form; a tab adds its own when it is built."""

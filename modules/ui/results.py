@@ -19,6 +19,7 @@ from modules.schema.events import (
     Stop,
 )
 from modules.schema.results import Result
+from modules.ui.checking import CheckPane
 from modules.ui.page import Page
 from modules.ui.widgets import duration, note_card, place_card, preview_image, progress_card
 
@@ -52,6 +53,7 @@ class ResultPane:
             label=say("Parameters"), lines=4, buttons=["copy"], interactive=False, elem_id="parameters"
         )
         self.download = gr.DownloadButton(say("Download the PNG"), interactive=False, elem_id="download")
+        CheckPane(page, self.download, "check")
         self._connect()
 
     def outputs(self) -> list[Any]:

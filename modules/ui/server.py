@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FONT = ["ui-sans-serif", "system-ui", "sans-serif"]
 FONT_MONO = ["ui-monospace", "Consolas", "monospace"]
 STYLE = Path(__file__).parent / "style.css"
+SCRIPT = Path(__file__).parent / "page.js"
 
 
 def check_port(settings: Settings) -> None:
@@ -56,7 +57,8 @@ def run(
     theme = getattr(themes, settings.theme.capitalize())(font=FONT, font_mono=FONT_MONO)
     app, _, share_url = blocks.launch(
         server_name=settings.address, server_port=settings.port, share=settings.share, theme=theme,
-        css_paths=[STYLE], allowed_paths=[str(settings.outputs)],
+        css_paths=[STYLE], head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        allowed_paths=[str(settings.outputs)],
         blocked_paths=[str(file) for file in settings.private_files], prevent_thread_lock=True, quiet=True,
         max_threads=200, show_error=True, footer_links=["api", "settings"], ssr_mode=False,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from modules.catalog.checkpoints import DEFAULT
 from modules.schema.errors import KararliError, UnusableFile
 from modules.schema.requests import RANDOM_SEED, Txt2Img
 from modules.schema.sampling import AUTOMATIC
+from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
 from modules.ui.results import ResultPane, Updates
@@ -23,6 +24,9 @@ EXAMPLES = (
     "a pink ring on a cyan background",
 )
 """Prompts that the demo checkpoint knows."""
+
+
+PROMPT_HINT = "What the picture should show. Drop a picture here, or paste its parameters, to fill the form."
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ def txt2img_controls(page: Page) -> Controls:
     """A control for each value of a request, and the buttons."""
     say, form = page.translate, Form(Txt2Img, page.translate)
     form.add("checkpoint", page.checkpoint)
-    prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True)
+    prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True, placeholder=say(PROMPT_HINT))
     negative = form.textbox("negative_prompt", lines=2, max_lines=8)
+    filler = page.fillers["txt2img"] = Filler(page, form, Txt2Img, prompt)
     generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
     gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
     with gr.Group():
@@ -71,6 +76,7 @@ def txt2img_controls(page: Page) -> Controls:
             form.number("seed", scale=3, info=None)
             random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
             reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+    filler.connect()
     return Controls(form, prompt, negative, generate, random, reuse)
 
 
@@ -134,7 +140,7 @@ def _size_controls(form: Form[Txt2Img], page: Page) -> None:
             return now, now, now
         return gr.skip(), gr.skip(), now
 
-    page.checkpoint.change(
+    page.checkpoint.input(
         follow, [page.checkpoint, previous, width, height], [width, height, previous], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip

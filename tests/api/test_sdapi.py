@@ -417,3 +417,32 @@ def test_without_any_checkpoint_the_options_name_none(program: Program) -> None:
     assert program.get("options")["sd_model_checkpoint"] == ""
     assert program.get("sd-models") == []
     assert program.refusal()[0] == 400
+
+
+# ---- png-info
+
+
+def test_png_info_gives_the_text_the_other_texts_and_the_parts(program: Program) -> None:
+    (image,) = program.txt2img(prompt="a barn", negative_prompt="rain", seed=5)["images"]
+    for sent in (image, f"data:image/png;base64,{image}"):
+        answer = program.client.post("/sdapi/v1/png-info", json={"image": sent}).json()
+        assert answer["info"].startswith("a barn\nNegative prompt: rain\nSteps: 2, Sampler: Euler, ")
+        assert json.loads(answer["items"]["kararli"])["seed"] == 5
+        parameters = answer["parameters"]
+        assert (parameters["Prompt"], parameters["Negative prompt"], parameters["Steps"]) == ("a barn", "rain", "2")
+        assert (parameters["Size-1"], parameters["Size-2"], parameters["Clip skip"]) == ("64", "64", "1")
+
+
+def test_png_info_of_a_picture_without_texts_is_empty(program: Program) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "PNG")
+    image = base64.b64encode(file.getvalue()).decode()
+    answer = program.client.post("/sdapi/v1/png-info", json={"image": image})
+    assert answer.json() == {"info": "", "items": {}, "parameters": {}}
+
+
+@pytest.mark.parametrize(("image", "words"), [("no base64!", "is not base64"), ("aGVsbG8=", "no picture")])
+def test_png_info_refuses_what_is_no_picture(program: Program, image: str, words: str) -> None:
+    answer = program.client.post("/sdapi/v1/png-info", json={"image": image})
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]

@@ -1,20 +1,25 @@
 """The Turkish file has exactly the texts that the page says: none is missing, none is left over."""
 
 import ast
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from modules.catalog.checkpoints import Catalog
 from modules.engine import builtin
+from modules.jobs.checking import Change, Difference, Outcome, Verdict
 from modules.plugins.loading import Extension, Plugins
 from modules.schema.events import (
     Cancelled,
     Failed,
     Finished,
     JobEvent,
+    Painted,
     PictureReady,
     Progress,
     Queued,
@@ -22,14 +27,22 @@ from modules.schema.events import (
     Started,
     WorkerStatus,
 )
+from modules.schema.media import Picture
 from modules.schema.requests import Txt2Img
 from modules.schema.results import CheckpointRecord, Environment, Result, Runtime, Timings
 from modules.settings import REPOSITORY, Settings
+from modules.storage.files import encode_png
+from modules.storage.reading import read_picture
+from modules.storage.record import write_record
 from modules.ui import builtin as tabs
 from modules.ui.app import build_page
+from modules.ui.checking import CheckPane, verdict_card
+from modules.ui.filling import filled_note
 from modules.ui.language import translator
 from modules.ui.page import Page
+from modules.ui.pnginfo import info_card
 from modules.ui.results import ResultPane
+from modules.ui.takeover import Takeover
 from modules.ui.widgets import engine_line, place_card, preview_image, progress_card
 from tests.event_loop import inside_event_loop
 
@@ -41,6 +54,7 @@ RESULT = Result(
     timings=Timings(),
 )
 PICTURE = PictureReady(0, 1, "words", path=Path("picture.png"))
+PAINTED = Painted(0, 1, Picture(1, 1, bytes(3)), RESULT.environment, last_of_batch=True)
 READY = WorkerStatus(ready=True, runtime=RUNTIME)
 STARTING = WorkerStatus(ready=False)
 
@@ -107,6 +121,32 @@ def story(say: Recorder, status: WorkerStatus, *events: JobEvent) -> None:
     list(pane.watch("job"))
 
 
+def say_what_pictures_say(say: Recorder, folder: Path) -> None:
+    """Everything about the reading and checking of pictures."""
+    import gradio as gr
+
+    no_picture = folder / "none.png"
+    no_picture.write_text("no picture")
+    with gr.Blocks() as blocks:
+        page = Page(None, None, None, say, blocks, None, None)  # type: ignore[arg-type]
+        pane = CheckPane(page, gr.File(), "check")
+    for given in (None, str(no_picture)):
+        list(pane._run(given))
+    difference = Difference(1, 1, 1, 1.0, b"")
+    for outcome in Outcome:
+        verdict_card(Verdict(outcome, "So it is.", difference, (Change("torch", "1", "2"),)), say)
+    for infotext in ("", "a\nNegative prompt: b\nSteps: 1, Sampler: c, Seed: 2"):
+        info_card(
+            read_picture(encode_png(Picture(1, 1, bytes(3)), infotext, write_record(Txt2Img(seed=1), PAINTED))), say
+        )
+    info = PngInfo()
+    info.add_text("Comment", "more")
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(file, "PNG", pnginfo=info)
+    info_card(read_picture(file.getvalue()), say)
+    filled_note(Takeover({"seed": 1}, ("Clip skip: 2",)), Txt2Img, say)
+
+
 def say_everything(say: Recorder, folder: Path) -> None:
     """Build the page, and show all that can happen on it."""
     settings = Settings(data_dir=folder)
@@ -124,6 +164,7 @@ def say_everything(say: Recorder, folder: Path) -> None:
         story(say, READY, Cancelled(reason))
     for stage in stages():
         progress_card(Progress(stage, 0.5, 0, 2, 1, 2, 3.0), say)
+    say_what_pictures_say(say, folder)
     place_card(Queued(1), say)
     preview_image(b"", say)
 

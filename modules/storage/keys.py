@@ -1,0 +1,167 @@
+"""The keys of the "parameters" text: one table, from which they are written and read.
+
+A row says which values of a request stand behind a key and how they are spelled. A new field of a request gets a row
+here, and is then written, read, shown and filled in; a test holds the table against the requests.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from modules.schema.requests import RANDOM_SEED
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How values are spelled. `write` gives None for what goes without saying; `read` raises ValueError."""
+
+    write: Callable[..., str | None]
+    read: Callable[[str], tuple[Any, ...]]
+
+
+def _write_size(width: int, height: int) -> str:
+    return f"{width}x{height}"
+
+
+def _read_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    return int(width), int(height)
+
+
+def _read_flag(text: str) -> tuple[bool]:
+    return (text.strip().lower() == "true",)
+
+
+def _named(name: str) -> Codec:
+    """A yes under a name; a no is left out."""
+
+    def write(flag: bool) -> str | None:
+        return name if flag else None
+
+    return Codec(write, lambda text: (text == name,))
+
+
+def _unwritten(*_values: object) -> None:
+    """Nothing: other keys imply it."""
+
+
+TEXT = Codec(str, lambda text: (text,))
+WHOLE = Codec(str, lambda text: (int(text),))
+NUMBER = Codec(str, lambda text: (float(text),))
+SEED = Codec(str, lambda text: (max(RANDOM_SEED, int(text)),))
+SIZE = Codec(_write_size, _read_size)
+IMPLIED = Codec(_unwritten, _read_flag)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A key. Without paths it is a fact about the picture that no request holds.
+
+    `absent` are the values that a text without this key means; they are not written, unless `always`. `when` is the
+    path of a switch: while it is off, nothing is written.
+    """
+
+    key: str
+    paths: tuple[str, ...] = ()
+    codec: Codec = TEXT
+    absent: tuple[Any, ...] | None = None
+    always: bool = False
+    when: str = ""
+
+
+ROWS = (
+    Row("Task", ("task",), absent=("txt2img",)),
+    Row("Steps", ("sampling.steps",), WHOLE),
+    Row("Sampler", ("sampling.sampler",)),
+    Row("Schedule type", ("sampling.schedule",), absent=("Automatic",), always=True),
+    Row("CFG scale", ("sampling.guidance_scale",), NUMBER),
+    Row("Image CFG scale", ("image_guidance_scale",), NUMBER),
+    Row("Seed", ("seed",), SEED),
+    Row("Size", ("width", "height"), SIZE),
+    Row("Model hash"),
+    Row("Model"),
+    Row("Variation seed", ("seeding.variation_seed",), SEED, always=True, when="seeding.variation_strength"),
+    Row("Variation seed strength", ("seeding.variation_strength",), NUMBER, absent=(0.0,)),
+    Row("Seed resize from", ("seeding.resize_from_width", "seeding.resize_from_height"), SIZE, absent=(0, 0)),
+    Row("Denoising strength", ("strength",), NUMBER),
+    Row("Denoising strength", ("hires.strength",), NUMBER, when="hires.enabled"),
+    Row("Noise multiplier", ("noise_multiplier",), NUMBER, absent=(1.0,)),
+    Row("Clip skip", ("reading.clip_skip",), WHOLE, absent=(1,)),
+    Row("ENSD", ("seeding.eta_seed_delta",), WHOLE, absent=(0,)),
+    Row("RNG", ("seeding.noise_source",), always=True),
+    Row("Hires fix", ("hires.enabled",), IMPLIED, absent=(False,)),
+    Row("Hires upscale", ("hires.scale",), NUMBER, when="hires.enabled"),
+    Row("Hires resize", ("hires.width", "hires.height"), SIZE, absent=(0, 0), when="hires.enabled"),
+    Row("Hires upscaler", ("hires.upscaler",), when="hires.enabled"),
+    Row("Hires steps", ("hires.steps",), WHOLE, absent=(0,), when="hires.enabled"),
+    Row("Hires sampler", ("hires.sampler",), absent=("",), when="hires.enabled"),
+    Row("Hires schedule type", ("hires.schedule",), absent=("",), when="hires.enabled"),
+    Row("Hires prompt", ("hires.prompt",), absent=("",), when="hires.enabled"),
+    Row("Hires negative prompt", ("hires.negative_prompt",), absent=("",), when="hires.enabled"),
+    Row("Mask blur", ("masking.blur",), WHOLE, always=True),
+    Row("Mask mode", ("masking.invert",), _named("Inpaint not masked"), absent=(False,)),
+    Row("Masked content", ("masking.content",), absent=("original",)),
+    Row("Inpaint area", ("masking.only_masked",), _named("Only masked"), absent=(False,)),
+    Row("Masked area padding", ("masking.padding",), WHOLE, absent=(32,)),
+    Row("Eta", ("stochastic.eta",), NUMBER),
+    Row("Sigma churn", ("stochastic.churn",), NUMBER, absent=(0.0,)),
+    Row("Sigma tmin", ("stochastic.churn_from",), NUMBER, absent=(0.0,)),
+    Row("Sigma tmax", ("stochastic.churn_to",), NUMBER, absent=(0.0,)),
+    Row("Sigma noise", ("stochastic.noise_scale",), NUMBER, absent=(1.0,)),
+    Row("Emphasis", ("reading.emphasis",), absent=("Original",)),
+    Row("Version"),
+)
+"""In the order in which they are written. A row whose values a request does not have is passed over."""
+
+NOT_IN_THE_TEXT = frozenset({"prompt", "negative_prompt", "checkpoint", "batch_count", "batch_size"})
+"""Values without a row: the prompts stand above the pairs, the checkpoint is a fact (a name and a digest), and a text
+is about one picture."""
+
+
+def pairs_of(request: BaseModel, facts: Mapping[str, str]) -> dict[str, str]:
+    """The pairs for a request. A fact stands where the request leaves something open, or has no say."""
+    pairs: dict[str, str] = {}
+    for row in ROWS:
+        text = _written(row, request)
+        if text is None and row.key in facts:
+            text = facts[row.key]
+        if text is not None:
+            pairs[row.key] = text
+    return pairs
+
+
+def values_of(pairs: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values by their paths in a request, and the pairs that give none."""
+    values: dict[str, Any] = {}
+    understood: set[str] = set()
+    for row in ROWS:
+        text = pairs.get(row.key)
+        if text is None:
+            values |= zip(row.paths, row.absent or (), strict=False)
+            continue
+        try:
+            read = row.codec.read(text)
+        except ValueError:
+            continue  # it stays in the rest, where it is shown
+        if row.paths:
+            values |= zip(row.paths, read, strict=True)
+            understood.add(row.key)
+    return values, {key: text for key, text in pairs.items() if key not in understood}
+
+
+def _written(row: Row, request: BaseModel) -> str | None:
+    values = tuple(_value(request, path) for path in row.paths)
+    if not values or None in values or (row.when and not _value(request, row.when)):
+        return None
+    if values == row.absent and not row.always:
+        return None
+    return row.codec.write(*values)
+
+
+def _value(request: BaseModel, path: str) -> Any:
+    value: Any = request
+    for part in path.split("."):
+        value = getattr(value, part, None)
+    return value

@@ -1,0 +1,48 @@
+// A picture that is dropped on a prompt, or parameters that are pasted there, go to the form's own inputs.
+(() => {
+  const promptAt = (target) => (target instanceof Element ? target.closest(".takes-parameters") : null);
+  const holdsFiles = (transfer) => Array.from(transfer?.types ?? []).includes("Files");
+  const isParameters = (text) => /(^|\n)\s*Steps: \d+, /.test(text);
+
+  const giveText = (prompt, text) => {
+    const area = document.querySelector(`#${prompt.id}-pasted textarea`);
+    area.value = text;
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    setTimeout(() => document.querySelector(`#${prompt.id}-take`).click(), 50); // once the text has arrived in its box
+  };
+  const giveFile = (prompt, file) => {
+    const input = document.querySelector(`#${prompt.id}-dropped input[type=file]`);
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const take = (prompt, transfer) => {
+    const text = transfer.getData("text/plain");
+    if (transfer.files.length > 0) giveFile(prompt, transfer.files[0]);
+    else if (isParameters(text)) giveText(prompt, text);
+    else return false;
+    return true;
+  };
+
+  for (const kind of ["dragenter", "dragover", "dragleave"]) {
+    document.addEventListener(kind, (event) => {
+      const prompt = promptAt(event.target);
+      if (prompt === null || !holdsFiles(event.dataTransfer)) return;
+      prompt.classList.toggle("drop-here", kind !== "dragleave");
+      event.preventDefault();
+    });
+  }
+  document.addEventListener("drop", (event) => {
+    const prompt = promptAt(event.target);
+    if (prompt === null) return;
+    prompt.classList.remove("drop-here");
+    if (take(prompt, event.dataTransfer)) event.preventDefault();
+  }, true);
+  document.addEventListener("paste", (event) => {
+    const prompt = promptAt(event.target);
+    if (prompt === null || !take(prompt, event.clipboardData)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
+})();
