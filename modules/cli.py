@@ -228,6 +228,8 @@ def _request(values: Mapping[str, Any]) -> Txt2Img:
     given = {name: value for name, value in values.items() if value is not None}
     tree: dict[str, Any] = {}
     for name, field in Txt2Img.model_fields.items():
+        if _is_decided(field):
+            continue
         if _is_model(field):
             tree[name] = {leaf: given[leaf] for leaf in field.annotation.model_fields if leaf in given}  # type: ignore[union-attr]
         elif name in given:
@@ -243,6 +245,8 @@ def _request(values: Mapping[str, Any]) -> Txt2Img:
 def _options(model: type[BaseModel], panel: str) -> Iterator[inspect.Parameter]:
     """An optional option for each value of a model, nested ones too."""
     for name, field in model.model_fields.items():
+        if _is_decided(field):
+            continue
         if _is_model(field):
             yield from _options(field.annotation, panel)  # type: ignore[arg-type]
         elif name != "task":
@@ -273,6 +277,11 @@ def _optional(annotation: Any) -> Any:
 
 def _help(field: FieldInfo) -> str:
     return field.description or ""
+
+
+def _is_decided(field: FieldInfo) -> bool:
+    """Whether nobody gives the value: it is decided when the request is submitted."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("resolved"))
 
 
 def _is_model(field: FieldInfo) -> bool:

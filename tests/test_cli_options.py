@@ -6,10 +6,13 @@ from typing import NoReturn
 import pytest
 
 from modules import cli
-from modules.schema.requests import Sampling, Txt2Img
+from modules.schema.requests import Reading, Sampling, Txt2Img
 from modules.settings import Settings
 
-REQUEST_OPTIONS = sorted(({*Txt2Img.model_fields, *Sampling.model_fields}) - {"task", "sampling", "prompt"})
+REQUEST_OPTIONS = sorted(
+    ({*Txt2Img.model_fields, *Sampling.model_fields, *Reading.model_fields})
+    - {"task", "sampling", "prompt", "reading", "filled"}
+)
 
 Served = list[Settings]
 

@@ -31,7 +31,7 @@ from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.schema.errors import InvalidRequest, JobExists, KararliError, UnusableFile
 from modules.schema.events import Cancelled, Failed, Finished, Job, PictureReady, Progress
-from modules.schema.requests import Request
+from modules.schema.requests import Reading, Request
 from modules.schema.results import Result
 from modules.schema.sampling import Schedule
 
@@ -96,7 +96,13 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     @routes.get("/options")
     def options() -> dict[str, Any]:
         """The settings that clients look for."""
-        return {"sd_model_checkpoint": _default_title(catalog), "samples_format": "png", "CLIP_stop_at_last_layers": 1}
+        reading = Reading()
+        return {
+            "sd_model_checkpoint": _default_title(catalog),
+            "samples_format": "png",
+            "CLIP_stop_at_last_layers": reading.clip_skip,
+            "emphasis": reading.emphasis,
+        }
 
     return routes
 
@@ -137,14 +143,15 @@ def _submit(body: Txt2ImgBody, jobs: Jobs) -> Job:
 
 
 def _info(request: Request, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
-    count, first = len(pictures), pictures[0].seed if pictures else request.seed
+    first = pictures[0].seed if pictures else request.seed
+    words = [request.words_of(picture.index) for picture in pictures]
     width, height = request.size
     checkpoint = result.environment.checkpoint if result else None
     return {
         "prompt": request.prompt,
-        "all_prompts": [request.prompt] * count,
+        "all_prompts": [prompt for prompt, _ in words],
         "negative_prompt": request.negative_prompt,
-        "all_negative_prompts": [request.negative_prompt] * count,
+        "all_negative_prompts": [negative for _, negative in words],
         "seed": first,
         "all_seeds": [picture.seed for picture in pictures],
         "subseed": first,
@@ -170,7 +177,7 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
         "infotexts": [picture.infotext for picture in pictures],
         "styles": [],
         "job_timestamp": datetime.now().strftime(TIMESTAMP),
-        "clip_skip": 1,
+        "clip_skip": request.reading.clip_skip,
         "is_using_inpainting_conditioning": False,
         "version": f"Kararli {__version__}",
     }

@@ -1,13 +1,14 @@
 """The wire types of /sdapi/v1, spelled as AUTOMATIC1111's clients spell them. Nothing else in modules/ does."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modules.schema.requests import RANDOM_SEED, Sampling, Txt2Img
+from modules.schema.requests import RANDOM_SEED, Reading, Sampling, Txt2Img
 
 _SCHEDULE_SUFFIXES = {" Karras": "Karras", " Exponential": "Exponential"}
-_WIRE_NAMES = {"batch_count": "n_iter", "guidance_scale": "cfg_scale"}
+_WIRE_NAMES = {"batch_count": "n_iter", "guidance_scale": "cfg_scale", "clip_skip": "CLIP_stop_at_last_layers"}
 
 
 class Txt2ImgBody(BaseModel):
@@ -28,7 +29,7 @@ class Txt2ImgBody(BaseModel):
     width: int | None = Field(default=None, description="Not given: what the checkpoint was trained for.")
     height: int | None = Field(default=None, description="Not given: what the checkpoint was trained for.")
     override_settings: dict[str, Any] | None = Field(
-        default=None, description="sd_model_checkpoint acts, for this job only."
+        default=None, description="sd_model_checkpoint, CLIP_stop_at_last_layers and emphasis act, for this job only."
     )
     send_images: bool = True
     save_images: bool = Field(default=False, description="Also save under outputs/.")
@@ -41,6 +42,7 @@ class Txt2ImgBody(BaseModel):
             prompt=self.prompt,
             negative_prompt=self.negative_prompt or "",
             checkpoint=checkpoint_name(str((self.override_settings or {}).get("sd_model_checkpoint") or "")),
+            reading=_reading(self.override_settings or {}),
             width=self.width,
             height=self.height,
             sampling=Sampling(
@@ -142,6 +144,11 @@ def checkpoint_name(title: str) -> str:
 def wire_name(field: str) -> str:
     """How clients spell a field of ours."""
     return _WIRE_NAMES.get(field, field)
+
+
+def _reading(settings: Mapping[str, Any]) -> Reading:
+    spelled = {"clip_skip": settings.get("CLIP_stop_at_last_layers"), "emphasis": settings.get("emphasis")}
+    return Reading.model_validate({name: value for name, value in spelled.items() if value is not None})
 
 
 def _sampler_and_schedule(sampler: str | None, schedule: str | None) -> tuple[str, str]:

@@ -2,10 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
-from modules.catalog.checkpoints import Catalog
+from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.prompts.parsing import networks
+from modules.prompts.wildcards import fill, has_wildcards
 from modules.schema.errors import InvalidRequest
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Request, Sampling
+from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Filled, Reading, Request, Sampling
 from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose
 
 
@@ -26,15 +29,32 @@ class Resolver:
         seed = request.seed
         if seed == RANDOM_SEED:
             seed = random.SystemRandom().randrange(LARGEST_SEED - request.picture_count)
-        return request.model_copy(
+        _check_layers(request.reading, checkpoint)
+        filled = self._filled(request.model_copy(update={"seed": seed}))
+        _refuse_networks(filled)
+        return filled.model_copy(
             update={
                 "checkpoint": checkpoint.name,
-                "seed": seed,
                 "width": request.width or resolution,
                 "height": request.height or resolution,
                 "sampling": self._named(request.sampling),
             }
         )
+
+    def _filled(self, request: Request) -> Request:
+        """With the words that its wildcards come to: each picture's are drawn by its own seed."""
+        if request.filled.prompts or not (has_wildcards(request.prompt) or has_wildcards(request.negative_prompt)):
+            return request
+        lines = cache(self._catalog.wildcards.lines)
+        seeds = [request.seed_of(index) for index in range(request.picture_count)]
+        filled = Filled(
+            template=request.prompt,
+            negative_template=request.negative_prompt,
+            prompts=tuple(fill(request.prompt, str(seed), lines) for seed in seeds),
+            negative_prompts=tuple(fill(request.negative_prompt, f"{seed} negative", lines) for seed in seeds),
+        )
+        first, negative = filled.prompts[0], filled.negative_prompts[0]
+        return request.model_copy(update={"prompt": first, "negative_prompt": negative, "filled": filled})
 
     def _named(self, sampling: Sampling) -> Sampling:
         sampler = _known(self._samplers, sampling.sampler, "sampler").name
@@ -42,6 +62,24 @@ class Resolver:
         if sampling.schedule.casefold() != AUTOMATIC.casefold():
             schedule = _known(self._schedules, sampling.schedule, "schedule").label
         return sampling.model_copy(update={"sampler": sampler, "schedule": schedule})
+
+
+def _refuse_networks(request: Request) -> None:
+    for prompt in {request.prompt, *request.filled.prompts}:
+        for network in networks(prompt):
+            raise InvalidRequest(
+                f"{network} asks for a network, and these cannot be used yet. Take it out of the prompt.", "prompt"
+            )
+
+
+def _check_layers(reading: Reading, checkpoint: Checkpoint) -> None:
+    layers = checkpoint.usable().text_encoder.layers
+    if reading.clip_skip > layers:
+        raise InvalidRequest(
+            f"Clip skip {reading.clip_skip} is more than the {layers} layers that the text encoder of"
+            f" {checkpoint.name} has. Choose 1 to {layers}.",
+            "reading.clip_skip",
+        )
 
 
 def _known(choices: Sequence[Choice], name: str, kind: str) -> Choice:

@@ -45,6 +45,39 @@ class Sampling(Frozen):
     )
 
 
+Emphasis: TypeAlias = Literal["Original", "No norm", "Ignore", "None"]
+"""What brackets around words do: weigh them and restore the mean, weigh them, nothing, or stand for themselves."""
+
+
+class Reading(Frozen):
+    """How the words of the prompts are read."""
+
+    emphasis: Emphasis = Field(
+        default="Original",
+        title="Emphasis",
+        description="How (words:1.3) are weighed: Original keeps the mean, No norm does not, Ignore weighs nothing,"
+        " None reads brackets as text.",
+    )
+    clip_skip: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        title="Clip skip",
+        description="Which layer of the text encoder counts: 1 is the last one, 2 the one before.",
+    )
+
+
+class Filled(Frozen):
+    """What wildcards came to, each picture's own words. Empty where the prompts have none."""
+
+    template: str = ""
+    """The prompt as it was typed."""
+    negative_template: str = ""
+    prompts: tuple[str, ...] = ()
+    """The words of each picture of the job."""
+    negative_prompts: tuple[str, ...] = ()
+
+
 class Txt2Img(Frozen):
     """A picture from words."""
 
@@ -74,6 +107,9 @@ class Txt2Img(Frozen):
         title="Height",
         description="Pixels, a multiple of 8; not given, the size that the checkpoint was trained for.",
     )
+    reading: Reading = Reading()
+    filled: Filled = Field(default=Filled(), json_schema_extra={"resolved": True})
+    """Decided when the request is submitted: no control and no option asks for it."""
     sampling: Sampling = Sampling()
     seed: int = Field(
         default=RANDOM_SEED,
@@ -95,6 +131,13 @@ class Txt2Img(Frozen):
             raise ValueError(f"the last picture's seed would be above {LARGEST_SEED}; take a smaller one")
         return self
 
+    @model_validator(mode="after")
+    def _every_picture_has_words(self) -> "Txt2Img":
+        drawn = {len(self.filled.prompts), len(self.filled.negative_prompts)}
+        if drawn not in ({0}, {self.picture_count}):
+            raise ValueError(f"the words of {self.picture_count} pictures are needed; leave them out to draw them anew")
+        return self
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of a resolved request."""
@@ -111,9 +154,20 @@ class Txt2Img(Frozen):
         """The seed of picture `index`, counted over the whole job."""
         return self.seed + index
 
+    def words_of(self, index: int) -> tuple[str, str]:
+        """The prompt and the negative prompt of picture `index`."""
+        if not self.filled.prompts:
+            return self.prompt, self.negative_prompt
+        return self.filled.prompts[index], self.filled.negative_prompts[index]
+
     def alone(self, index: int) -> "Txt2Img":
         """The request that paints picture `index` of the job and no other."""
-        return self.model_copy(update={"seed": self.seed_of(index), "batch_count": 1, "batch_size": 1})
+        prompt, negative_prompt = self.words_of(index)
+        filled = self.filled
+        if filled.prompts:
+            filled = filled.model_copy(update={"prompts": (prompt,), "negative_prompts": (negative_prompt,)})
+        words = {"prompt": prompt, "negative_prompt": negative_prompt, "filled": filled}
+        return self.model_copy(update={**words, "seed": self.seed_of(index), "batch_count": 1, "batch_size": 1})
 
 
 Request: TypeAlias = Txt2Img

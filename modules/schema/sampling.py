@@ -89,6 +89,8 @@ class Sampler:
     automatic: str | ScheduleFunction = "Uniform"
     start: Literal["ve", "vp"] = "ve"
     aliases: tuple[str, ...] = ()
+    model_calls: int = 1
+    """How often a step asks the model (the last one may ask less): prompts that change on the way count the calls."""
     options: dict[str, str] = field(default_factory=dict[str, str])
     """What /sdapi/v1/samplers lists beside the name."""
 

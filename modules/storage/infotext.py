@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 
 from modules import __version__
 from modules.schema.events import Painted
-from modules.schema.requests import Request
+from modules.schema.requests import Filled, Request
+from modules.schema.results import UsedFile
 from modules.storage.keys import pairs_of
 
 PROMPT, NEGATIVE_PROMPT = "Prompt", "Negative prompt"
@@ -65,10 +66,20 @@ def write_infotext(request: Request, painted: Painted) -> str:
         "Model hash": checkpoint.short_hash,
         "Model": PurePosixPath(checkpoint.name).stem,
         "RNG": "CPU",
+        **_words(request.filled, painted.environment.further_files),
         "Version": f"Kararli {__version__}",
     }
     alone = request.alone(painted.index)
     return Infotext(alone.prompt, alone.negative_prompt, pairs_of(alone, facts)).text()
+
+
+def _words(filled: Filled, files: Sequence[UsedFile]) -> dict[str, str]:
+    """What the prompts were drawn from, and which files of learned words they name."""
+    embeddings = [f"{file.name}: {file.sha256[:12]}" for file in files if file.kind == "embedding"]
+    pairs = {"TI hashes": ", ".join(embeddings)}
+    if filled.prompts:
+        pairs |= {"Template": filled.template, "Negative Template": filled.negative_template}
+    return {key: text for key, text in pairs.items() if text}
 
 
 def read_infotext(text: str) -> Infotext:

@@ -110,7 +110,10 @@ ROWS = (
     Row("Sigma tmin", ("stochastic.churn_from",), NUMBER, absent=(0.0,)),
     Row("Sigma tmax", ("stochastic.churn_to",), NUMBER, absent=(0.0,)),
     Row("Sigma noise", ("stochastic.noise_scale",), NUMBER, absent=(1.0,)),
+    Row("Template"),
+    Row("Negative Template"),
     Row("Emphasis", ("reading.emphasis",), absent=("Original",)),
+    Row("TI hashes"),
     Row("Version"),
 )
 """In the order in which they are written. A row whose values a request does not have is passed over."""

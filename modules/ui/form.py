@@ -126,8 +126,10 @@ def field_at(model: type[BaseModel], path: str) -> FieldInfo:
 
 
 def leaf_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """The paths of all values of a request, but `task`."""
+    """The paths of all values that a person may give: not `task`, and not what is decided at submit."""
     for name, field in model.model_fields.items():
+        if _extra(field).get("resolved"):
+            continue
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from leaf_paths(field.annotation, f"{prefix}{name}.")
         elif name != "task":

@@ -14,6 +14,7 @@ from modules.schema.sampling import AUTOMATIC
 from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
+from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
 
 EXAMPLES = (
@@ -56,7 +57,9 @@ def txt2img_controls(page: Page) -> Controls:
     say, form = page.translate, Form(Txt2Img, page.translate)
     form.add("checkpoint", page.checkpoint)
     prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True, placeholder=say(PROMPT_HINT))
+    add_counter(page, prompt)
     negative = form.textbox("negative_prompt", lines=2, max_lines=8)
+    add_counter(page, negative, negative=True)
     filler = page.fillers["txt2img"] = Filler(page, form, Txt2Img, prompt)
     generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
     gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
@@ -76,6 +79,7 @@ def txt2img_controls(page: Page) -> Controls:
             form.number("seed", scale=3, info=None)
             random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
             reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+    reading_controls(form, page)
     filler.connect()
     return Controls(form, prompt, negative, generate, random, reuse)
 

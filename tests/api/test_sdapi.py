@@ -241,6 +241,39 @@ def test_pictures_are_not_sent_when_not_asked_for(program: Program) -> None:
     assert json.loads(answer["info"])["all_seeds"] == [8]
 
 
+def test_override_settings_say_how_the_prompt_is_read(program: Program) -> None:
+    settings = {"CLIP_stop_at_last_layers": 2, "emphasis": "No norm", "unknown": 1}
+    info = json.loads(program.txt2img(prompt="(a:1.2)", override_settings=settings)["info"])
+    assert info["clip_skip"] == 2
+    assert "Clip skip: 2," in info["infotexts"][0]
+    assert "Emphasis: No norm," in info["infotexts"][0]
+    unset = {"CLIP_stop_at_last_layers": None, "emphasis": None}
+    assert json.loads(program.txt2img(override_settings=unset)["info"])["clip_skip"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"CLIP_stop_at_last_layers": 13}, "CLIP_stop_at_last_layers"),
+        ({"CLIP_stop_at_last_layers": "many"}, "CLIP_stop_at_last_layers"),
+        ({"emphasis": "Loud"}, "emphasis"),
+    ],
+)
+def test_a_way_to_read_the_prompt_that_is_not_there_is_refused_by_name(
+    program: Program, settings: dict[str, object], name: str
+) -> None:
+    answer = program.client.post("/sdapi/v1/txt2img", json={"override_settings": settings})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{name}: ")
+
+
+def test_each_pictures_own_words_are_told(program: Program) -> None:
+    info = json.loads(program.txt2img(prompt="a {red|blue|green|pink} cube", batch_size=8, seed=1)["info"])
+    assert len(set(info["all_prompts"])) > 1
+    assert [text.split("\n")[0] for text in info["infotexts"]] == info["all_prompts"]
+    assert all("Template: a {red|blue|green|pink} cube" in text for text in info["infotexts"])
+
+
 def test_override_settings_choose_the_checkpoint_for_one_request(program: Program) -> None:
     def painted_with(**body: Any) -> str:
         return json.loads(program.txt2img(**body)["info"])["sd_model_name"]
@@ -408,6 +441,7 @@ def test_options_name_the_default_checkpoint(program: Program) -> None:
         "sd_model_checkpoint": "demo.safetensors",
         "samples_format": "png",
         "CLIP_stop_at_last_layers": 1,
+        "emphasis": "Original",
     }
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Frozen, Sampling, Txt2Img
+from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Frozen, Reading, Sampling, Txt2Img
 
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("sampling.steps", {"sampling": {"steps": 0}}),
@@ -65,6 +65,17 @@ def test_a_request_cannot_be_changed(model: Frozen, name: str) -> None:
         setattr(model, name, 3)
 
 
+def test_drawn_words_are_there_for_every_picture_or_for_none() -> None:
+    filled = {"template": "{a|b}", "prompts": ("a", "b"), "negative_prompts": ("", "x")}
+    request = Txt2Img.model_validate({"seed": 4, "batch_size": 2, "filled": filled})
+    assert [request.words_of(index) for index in (0, 1)] == [("a", ""), ("b", "x")]
+    assert request.alone(1).words_of(0) == ("b", "x")
+    assert (request.alone(1).prompt, request.alone(1).seed) == ("b", 5)
+    for wrong in ({"batch_size": 3}, {"filled": {**filled, "negative_prompts": ("x",)}}):
+        with pytest.raises(ValidationError, match="the words of"):
+            Txt2Img.model_validate({"batch_size": 2, "filled": filled, **wrong})
+
+
 def test_pictures_are_counted_over_the_whole_job() -> None:
     request = Txt2Img(seed=100, batch_count=3, batch_size=4)
     assert request.picture_count == 12
@@ -77,10 +88,10 @@ def test_a_request_without_a_size_does_not_make_one_up(given: dict[str, int]) ->
         _ = Txt2Img.model_validate(given).size
 
 
-@pytest.mark.parametrize("model", [Txt2Img, Sampling])
+@pytest.mark.parametrize("model", [Txt2Img, Sampling, Reading])
 def test_every_value_has_a_title_and_a_sentence_of_help(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
-        if name not in ("task", "sampling"):
+        if name not in ("task", "sampling", "reading", "filled"):
             assert field.title, name
             assert field.description, name
             assert field.description.endswith("."), name

@@ -1,9 +1,11 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from modules import __version__
+from modules.schema.results import UsedFile
 from modules.storage.infotext import write_infotext
 from tests.storage.painting import job, painted
 
@@ -86,6 +88,34 @@ def test_a_name_without_marks_is_not_quoted() -> None:
 
 def test_an_ending_in_capitals_is_left_out_too() -> None:
     assert "Model: OLD," in _written(checkpoint="OLD.SAFETENSORS")
+
+
+def test_how_the_words_were_read_is_told_where_it_is_not_the_usual_way() -> None:
+    text = _written(reading={"clip_skip": 2, "emphasis": "No norm"})
+    assert "Model: demo, Clip skip: 2, RNG: CPU, Emphasis: No norm, Version" in text
+    assert "Clip skip" not in _written()
+    assert "Emphasis" not in _written()
+
+
+def test_each_picture_tells_its_own_words_and_what_they_were_drawn_from() -> None:
+    filled = {
+        "template": "a {red|blue}, barn",
+        "negative_template": "{fog|rain}",
+        "prompts": ("a red, barn", "a blue, barn"),
+        "negative_prompts": ("fog", "rain"),
+    }
+    request = job(prompt="a red, barn", negative_prompt="fog", batch_count=2, filled=filled).request
+    prompt, negative, pairs = _read(write_infotext(request, painted(index=1)))
+    assert (prompt, negative) == ("a blue, barn", "rain")
+    assert (pairs["Template"], pairs["Negative Template"]) == ("a {red|blue}, barn", "{fog|rain}")
+
+
+def test_embeddings_are_told_with_their_short_hashes() -> None:
+    record = UsedFile(kind="embedding", name="style-x", sha256="abcdef0123456789" * 4)
+    one = painted()
+    one = replace(one, environment=one.environment.model_copy(update={"further_files": (record, record)}))
+    pairs = _read(write_infotext(job().request, one))[2]
+    assert pairs["TI hashes"] == "style-x: abcdef012345, style-x: abcdef012345"
 
 
 def test_the_seed_is_the_pictures_and_not_the_jobs() -> None:

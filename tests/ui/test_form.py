@@ -11,7 +11,7 @@ from modules.catalog.checkpoints import Catalog
 from modules.engine import builtin
 from modules.plugins.loading import Plugins
 from modules.schema.errors import InvalidRequest
-from modules.schema.requests import LARGEST_SEED, Sampling, Txt2Img
+from modules.schema.requests import LARGEST_SEED, Reading, Sampling, Txt2Img
 from modules.settings import Settings
 from modules.ui.form import Form, bounds, field_at, leaf_paths
 from modules.ui.language import translator
@@ -48,6 +48,7 @@ def some_request(chance: random.Random) -> Txt2Img:
         seed=chance.choice([-1, 0, 7, LARGEST_SEED - 1600]),
         batch_count=chance.randint(1, 100),
         batch_size=chance.randint(1, 16),
+        reading=Reading(emphasis=chance.choice(["Original", "Ignore"]), clip_skip=chance.randint(1, 12)),
         sampling=Sampling(
             steps=chance.randint(1, 150),
             sampler=chance.choice(["Euler", "DPM++ SDE"]),

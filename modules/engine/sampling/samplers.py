@@ -156,7 +156,7 @@ SAMPLERS = (
     Sampler("Euler", lambda: euler, aliases=("k_euler",)),
     Sampler("Euler a", lambda: euler_ancestral, aliases=("k_euler_a", "k_euler_ancestral")),
     Sampler("DPM++ 2M", lambda: dpmpp_2m, automatic="Karras", aliases=("k_dpmpp_2m",)),
-    Sampler("DPM++ SDE", lambda: dpmpp_sde, automatic="Karras", aliases=("k_dpmpp_sde",)),
+    Sampler("DPM++ SDE", lambda: dpmpp_sde, automatic="Karras", aliases=("k_dpmpp_sde",), model_calls=2),
     Sampler("DDIM", lambda: ddim, automatic=ddim_timesteps, start="vp", aliases=("ddim",)),
     Sampler("UniPC", unipc, automatic=unipc_timesteps, start="vp", aliases=("unipc",)),
     Sampler("LCM", lambda: lcm, automatic="SGM Uniform", aliases=("k_lcm",)),

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from modules.engine.progress import JobProgress
 from modules.engine.sampling.loop import sample
 from modules.engine.sampling.noise import SeededNoise
+from modules.engine.text.reading import TextReader
 from modules.engine.workbench import Workbench
+from modules.prompts.evaluating import Timeline
 from modules.schema.events import Job, Painted, PictureSkipped, Report
 from modules.schema.results import Environment, Result
 
@@ -19,19 +21,20 @@ def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
         model = bench.models.load(request.checkpoint)
         environment = Environment(runtime=bench.runtime, checkpoint=bench.models.record(request.checkpoint))
     progress.stage("Reading the prompt", job.finished)
-    text = model.embed(request.prompt, request.negative_prompt)
     sampler, sigmas = bench.plan(request.sampling, model.levels)
+    texts = TextReader(model, bench.models, request, Timeline(request.sampling.steps * sampler.model_calls))
     progress.begin_painting()
     for batch in _batches(job):
         try:
             with progress.timed("sampling"):
+                read = [texts.of(index) for index in batch]
                 noise = SeededNoise(
                     [request.seed_of(index) for index in batch],
                     model.latent_shape(request.size),
                     model.hardware.device,
                 )
                 latents = sample(
-                    model.denoiser(text, request.sampling.guidance_scale),
+                    model.denoiser(read, request.sampling.guidance_scale),
                     noise,
                     sampler,
                     sigmas,
@@ -45,7 +48,8 @@ def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
         except PictureSkipped:
             continue
         for index, picture in zip(batch, pictures, strict=True):
-            report(Painted(index, request.seed_of(index), picture, environment, last_of_batch=index == batch[-1]))
+            used = environment.model_copy(update={"further_files": texts.embeddings(index)})
+            report(Painted(index, request.seed_of(index), picture, used, last_of_batch=index == batch[-1]))
     return Result(request=request, environment=environment, timings=progress.timings())
 
 

@@ -12,8 +12,10 @@ from safetensors.torch import load_file, save_file
 from modules.catalog.headers import read_header
 from modules.engine.engine import Engine
 from modules.engine.sampling.samplers import SAMPLERS
+from modules.prompts.evaluating import Timeline
 from modules.schema.errors import KararliError
 from modules.schema.events import Job, JobCancelled, Painted, PictureSkipped, Progress
+from modules.schema.requests import Reading
 from tests.conftest import DEMO
 from tests.engine.conftest import build, images, paint, request_for
 from tests.looking import look
@@ -92,9 +94,9 @@ def test_a_prompt_may_be_longer_than_one_pass_of_the_text_encoder(engine: Engine
     short = "a red circle on a blue background"
     long = short + ", lovely" * 100
     with torch.inference_mode():
-        text = engine._workbench().models.load("demo.safetensors").embed(long, "")
-    assert text.positive.shape[1] == 3 * 77
-    assert text.negative.shape[1] == 77
+        text = engine._workbench().models.load("demo.safetensors").embed((long, ""), Reading(), Timeline(20))
+    assert text.positive[0].at(0).shape[1] == 3 * 77
+    assert text.negative.at(0).shape[1] == 77
     (image,), (other,) = (images(engine, request_for(prompt, 4)) for prompt in (short, long))
     assert difference(image, other) > 10
 
