@@ -106,7 +106,7 @@ class Seeding(Frozen):
         ge=0,
         le=4096,
         multiple_of=8,
-        title="Seed of width",
+        title="Resize seed from width",
         description="Paint nearly what the seed gives at this width, in pixels; 0 turns it off.",
     )
     resize_from_height: int = Field(
@@ -114,7 +114,7 @@ class Seeding(Frozen):
         ge=0,
         le=4096,
         multiple_of=8,
-        title="Seed of height",
+        title="Resize seed from height",
         description="Paint nearly what the seed gives at this height, in pixels; 0 turns it off.",
     )
     eta_seed_delta: int = Field(
@@ -271,7 +271,11 @@ class Txt2Img(Frozen):
         if filled.prompts:
             filled = filled.model_copy(update={"prompts": (prompt,), "negative_prompts": (negative_prompt,)})
         words = {"prompt": prompt, "negative_prompt": negative_prompt, "filled": filled}
-        return self.model_copy(update={**words, "seed": self.seed_of(index), "batch_count": 1, "batch_size": 1})
+        seeding = self.seeding
+        if seeding.variation_strength:
+            seeding = seeding.model_copy(update={"variation_seed": self.variation_seed_of(index)})
+        one = {**words, "seed": self.seed_of(index), "seeding": seeding, "batch_count": 1, "batch_size": 1}
+        return self.model_copy(update=one)
 
 
 Request: TypeAlias = Txt2Img

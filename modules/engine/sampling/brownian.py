@@ -48,12 +48,12 @@ class BrownianTree:
     def __init__(self, start: float, end: float, seed: int, draw: Draw) -> None:
         self._seed, self._draw = seed, draw
         change = draw(_seed(seed, 3)) * math.sqrt(end - start)
-        self._whole = _Interval(round(start, DIGITS), round(end, DIGITS), change)
+        self._whole = _Interval(_rounded(start), _rounded(end), change)
 
     def change(self, start: float, end: float) -> Tensor:
         """How far the motion goes from `start` to `end`, which are moved into its span and rounded."""
         low, high = self._whole.start, self._whole.end
-        start, end = (min(max(round(time, DIGITS), low), high) for time in (start, end))
+        start, end = (min(max(_rounded(time), low), high) for time in (start, end))
         if start == end:
             return self._whole.change * 0
         return self._within(self._whole, start, end)
@@ -67,6 +67,11 @@ class BrownianTree:
         if start >= left.end:
             return self._within(right, start, end)
         return self._within(left, start, left.end) + self._within(right, left.end, end)
+
+
+def _rounded(time: float) -> float:
+    """In single precision first, in which other programs hold their times: a digit more or less is other noise."""
+    return round(float(np.float32(time)), DIGITS)
 
 
 def _seed(entropy: int, words: int, place: tuple[int, ...] = ()) -> int:

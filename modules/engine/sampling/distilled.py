@@ -33,8 +33,7 @@ def tcd(latents: Latents, step: Step) -> Latents:
     denoised = step.denoise(latents)
     if step.sigma_next == 0:
         return denoised
-    target = math.floor((1 - step.dials.eta) * step.levels.timestep_of(step.sigma_next) + 1e-6)
-    beyond = step.levels.sigma_of(target)
+    beyond = step.levels.sigma_of((1 - step.dials.eta) * step.levels.timestep_of(step.sigma_next))
     latents = denoised + (latents - denoised) * (beyond / step.sigma)
     if step.index == step.count - 1:
         return latents

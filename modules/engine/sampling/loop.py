@@ -118,16 +118,15 @@ def _walk(model: Denoiser, noise: SeededNoise, report: StepReport, plan: Plan) -
         if sigma <= targets[-1]:
             targets.pop()
             fallen += 1
-            report(fallen, plan.count, past[-1].denoised if past else latents)
-        else:
-            report(*_on_the_way(plan, sigma), past[-1].denoised if past else latents)
+        standing = _on_the_way(plan, sigma) if plan.sampler.one_by_one else (fallen, plan.count)
+        report(*standing, past[-1].denoised if past else latents)
     return latents
 
 
 def _on_the_way(plan: Plan, sigma: float) -> tuple[int, int]:
     """(steps taken, steps in all) of a method that finds its own: the share of the way, told in steps as asked for."""
     whole = math.log(plan.sigmas[0] / plan.sigmas[-1])
-    return int(plan.steps * math.log(plan.sigmas[0] / sigma) / whole), plan.steps
+    return round(plan.steps * math.log(plan.sigmas[0] / sigma) / whole), plan.steps
 
 
 def _share_of(report: StepReport, number: int, parts: int) -> StepReport:
