@@ -145,6 +145,8 @@ def _submit(body: Txt2ImgBody, jobs: Jobs) -> Job:
 def _info(request: Request, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
     first = pictures[0].seed if pictures else request.seed
     words = [request.words_of(picture.index) for picture in pictures]
+    varies = request.seeding.variation_strength > 0
+    subseeds = [request.variation_seed_of(picture.index) if varies else picture.seed for picture in pictures]
     width, height = request.size
     checkpoint = result.environment.checkpoint if result else None
     return {
@@ -154,9 +156,9 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
         "all_negative_prompts": [negative for _, negative in words],
         "seed": first,
         "all_seeds": [picture.seed for picture in pictures],
-        "subseed": first,
-        "all_subseeds": [picture.seed for picture in pictures],
-        "subseed_strength": 0,
+        "subseed": subseeds[0] if subseeds else first,
+        "all_subseeds": subseeds,
+        "subseed_strength": request.seeding.variation_strength,
         "width": width,
         "height": height,
         "sampler_name": request.sampling.sampler,
@@ -169,8 +171,8 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
         "sd_model_hash": checkpoint.short_hash if checkpoint else None,
         "sd_vae_name": None,
         "sd_vae_hash": None,
-        "seed_resize_from_w": -1,
-        "seed_resize_from_h": -1,
+        "seed_resize_from_w": request.seeding.resize_from_width or -1,
+        "seed_resize_from_h": request.seeding.resize_from_height or -1,
         "denoising_strength": None,
         "extra_generation_params": {"Schedule type": request.sampling.schedule},
         "index_of_first_image": 0,

@@ -8,8 +8,17 @@ from modules.catalog.checkpoints import Catalog, Checkpoint
 from modules.prompts.parsing import networks
 from modules.prompts.wildcards import fill, has_wildcards
 from modules.schema.errors import InvalidRequest
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Filled, Reading, Request, Sampling
-from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose
+from modules.schema.requests import (
+    LARGEST_SEED,
+    RANDOM_SEED,
+    Filled,
+    Reading,
+    Request,
+    Sampling,
+    Seeding,
+    Stochastic,
+)
+from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose, split_joined
 
 
 class Resolver:
@@ -26,18 +35,21 @@ class Resolver:
         """
         checkpoint = self._catalog.find(request.checkpoint)
         resolution = checkpoint.usable().resolution
-        seed = request.seed
-        if seed == RANDOM_SEED:
-            seed = random.SystemRandom().randrange(LARGEST_SEED - request.picture_count)
         _check_layers(request.reading, checkpoint)
-        filled = self._filled(request.model_copy(update={"seed": seed}))
+        sampling = self._named(request.sampling)
+        seeds = {
+            "seed": _chosen(request.seed, request.picture_count),
+            "seeding": _varied(request.seeding, request.picture_count),
+        }
+        filled = self._filled(request.model_copy(update=seeds))
         _refuse_networks(filled)
         return filled.model_copy(
             update={
                 "checkpoint": checkpoint.name,
                 "width": request.width or resolution,
                 "height": request.height or resolution,
-                "sampling": self._named(request.sampling),
+                "sampling": sampling,
+                "stochastic": _effective(request.stochastic, choose(self._samplers, sampling.sampler)),
             }
         )
 
@@ -57,8 +69,9 @@ class Resolver:
         return request.model_copy(update={"prompt": first, "negative_prompt": negative, "filled": filled})
 
     def _named(self, sampling: Sampling) -> Sampling:
-        sampler = _known(self._samplers, sampling.sampler, "sampler").name
-        schedule = AUTOMATIC
+        name, joined = split_joined(sampling.sampler, self._samplers, self._schedules)
+        sampler = _known(self._samplers, name, "sampler").name
+        schedule = joined or AUTOMATIC
         if sampling.schedule.casefold() != AUTOMATIC.casefold():
             schedule = _known(self._schedules, sampling.schedule, "schedule").label
         return sampling.model_copy(update={"sampler": sampler, "schedule": schedule})
@@ -80,6 +93,28 @@ def _check_layers(reading: Reading, checkpoint: Checkpoint) -> None:
             f" {checkpoint.name} has. Choose 1 to {layers}.",
             "reading.clip_skip",
         )
+
+
+def _chosen(seed: int, pictures: int) -> int:
+    return random.SystemRandom().randrange(LARGEST_SEED - pictures) if seed == RANDOM_SEED else seed
+
+
+def _varied(seeding: Seeding, pictures: int) -> Seeding:
+    """With the variation seed that is used, and without what has no effect: the record says what acts."""
+    used: dict[str, int] = {"variation_seed": RANDOM_SEED}
+    if seeding.variation_strength:
+        used["variation_seed"] = _chosen(seeding.variation_seed, pictures)
+    if not seeding.resizes:
+        used |= {"resize_from_width": 0, "resize_from_height": 0}
+    return seeding.model_copy(update=used)
+
+
+def _effective(stochastic: Stochastic, sampler: Sampler) -> Stochastic:
+    """Without what the sampler has no dial for, or what it does anyway."""
+    given = {name: value for name, value in stochastic if name in sampler.dials}
+    if given.get("eta") == sampler.eta:
+        del given["eta"]
+    return Stochastic(**given)
 
 
 def _known(choices: Sequence[Choice], name: str, kind: str) -> Choice:

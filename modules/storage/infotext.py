@@ -14,10 +14,13 @@ from modules import __version__
 from modules.schema.events import Painted
 from modules.schema.requests import Filled, Request
 from modules.schema.results import UsedFile
-from modules.storage.keys import pairs_of
+from modules.storage.keys import older, pairs_of
 
 PROMPT, NEGATIVE_PROMPT = "Prompt", "Negative prompt"
 """Pairs of these keys hold the exact text where the plain form would lose some of it."""
+
+BETA_SCHEDULE = {"Beta schedule alpha": "0.6", "Beta schedule beta": "0.6"}
+"""What other programs let people change, and say of every picture with this schedule."""
 
 FURTHER = "Further text"
 """The key for lines below the pairs that are no pairs themselves."""
@@ -65,12 +68,13 @@ def write_infotext(request: Request, painted: Painted) -> str:
         "Size": f"{painted.picture.width}x{painted.picture.height}",
         "Model hash": checkpoint.short_hash,
         "Model": PurePosixPath(checkpoint.name).stem,
-        "RNG": "CPU",
         **_words(request.filled, painted.environment.further_files),
         "Version": f"Kararli {__version__}",
     }
+    if request.sampling.schedule == "Beta":
+        facts |= BETA_SCHEDULE
     alone = request.alone(painted.index)
-    return Infotext(alone.prompt, alone.negative_prompt, pairs_of(alone, facts)).text()
+    return Infotext(alone.prompt, alone.negative_prompt, older(pairs_of(alone, facts))).text()
 
 
 def _words(filled: Filled, files: Sequence[UsedFile]) -> dict[str, str]:

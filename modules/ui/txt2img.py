@@ -16,6 +16,7 @@ from modules.ui.form import Form
 from modules.ui.page import Page
 from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
+from modules.ui.seeds import seed_controls, variation_seed_in
 
 EXAMPLES = (
     "a red circle on a blue background",
@@ -40,6 +41,7 @@ class Controls:
     generate: gr.Button
     random: gr.Button
     reuse: gr.Button
+    reuse_variation: gr.Button
 
 
 def txt2img_tab(page: Page) -> None:
@@ -79,9 +81,10 @@ def txt2img_controls(page: Page) -> Controls:
             form.number("seed", scale=3, info=None)
             random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
             reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+        reuse_variation = seed_controls(form, page)
     reading_controls(form, page)
     filler.connect()
-    return Controls(form, prompt, negative, generate, random, reuse)
+    return Controls(form, prompt, negative, generate, random, reuse, reuse_variation)
 
 
 def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
@@ -121,6 +124,10 @@ def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
     controls.random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
     controls.reuse.click(
         lambda shown: gr.skip() if shown is None else shown, [pane.seed], [seed], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+    controls.reuse_variation.click(
+        variation_seed_in, [pane.parameters], [form.control("seeding.variation_seed")], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import pytest
 from modules.catalog.checkpoints import Catalog
 from modules.catalog.resolving import Resolver
 from modules.schema.errors import InvalidRequest, UnusableFile
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Reading, Sampling, Txt2Img
+from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Reading, Sampling, Seeding, Stochastic, Txt2Img
 from modules.schema.sampling import Sampler, Schedule
 from modules.settings import Settings
 from tests.catalog.headers_of import write
@@ -18,7 +18,7 @@ def _stay(latents: object, _step: object) -> object:
 
 SAMPLERS = [
     Sampler("Walk", begin=lambda: _stay, aliases=("k_walk",)),
-    Sampler("Run", begin=lambda: _stay, aliases=("sprint", "Walk")),
+    Sampler("Run", begin=lambda: _stay, aliases=("sprint", "Walk"), dials=("eta", "noise_scale"), eta=0.5),
 ]
 SCHEDULES = [
     Schedule("even", "Even", lambda steps, _levels: [0.0] * (steps + 1), aliases=("uniform",)),
@@ -109,6 +109,50 @@ def test_a_sampler_gets_its_registered_spelling(asked: str, registered: str, res
 def test_a_schedule_gets_its_registered_spelling(asked: str, registered: str, resolve: Resolver) -> None:
     resolved = resolve(Txt2Img(sampling=Sampling(sampler="Walk", schedule=asked)))
     assert resolved.sampling.schedule == registered
+
+
+@pytest.mark.parametrize(
+    ("asked", "schedule", "named"),
+    [
+        ("Walk Steep slope", "Automatic", ("Walk", "Steep slope")),
+        ("k_walk UNIFORM", "Automatic", ("Walk", "Even")),
+        ("Run Even", "steep", ("Run", "Steep slope")),
+    ],
+)
+def test_an_old_joined_name_is_a_sampler_and_a_schedule(
+    asked: str, schedule: str, named: tuple[str, str], resolve: Resolver
+) -> None:
+    sampling = resolve(Txt2Img(sampling=Sampling(sampler=asked, schedule=schedule))).sampling
+    assert (sampling.sampler, sampling.schedule) == named
+
+
+def test_a_variation_gets_a_seed_of_its_own_and_only_where_there_is_one(resolve: Resolver) -> None:
+    def resolved(seeding: Seeding) -> int:
+        return resolve(Txt2Img(sampling=SAMPLING, seeding=seeding)).seeding.variation_seed
+
+    assert resolved(Seeding()) == resolved(Seeding(variation_seed=5)) == RANDOM_SEED
+    assert resolved(Seeding(variation_seed=5, variation_strength=0.1)) == 5
+    assert len({resolved(Seeding(variation_strength=0.1)) for _ in range(20)} - {RANDOM_SEED}) > 15
+
+
+def test_half_a_size_is_no_size_for_the_noise(resolve: Resolver) -> None:
+    def resolved(width: int, height: int) -> Seeding:
+        seeding = Seeding(resize_from_width=width, resize_from_height=height)
+        return resolve(Txt2Img(sampling=SAMPLING, seeding=seeding)).seeding
+
+    assert resolved(512, 0) == resolved(0, 512) == Seeding()
+    assert resolved(512, 768).resizes
+
+
+def test_dials_that_the_sampler_has_not_or_that_change_nothing_are_left_out(resolve: Resolver) -> None:
+    def resolved(sampler: str, **dials: float) -> Stochastic:
+        stochastic = Stochastic.model_validate(dials)
+        return resolve(Txt2Img(sampling=Sampling(sampler=sampler), stochastic=stochastic)).stochastic
+
+    assert resolved("Walk", eta=0.3, churn=4) == Stochastic()
+    assert resolved("Run", eta=0.3, churn=4, noise_scale=1.01) == Stochastic(eta=0.3, noise_scale=1.01)
+    assert resolved("Run", eta=0.5) == Stochastic()
+    assert resolved("Run", eta=0) == Stochastic(eta=0)
 
 
 def test_an_unknown_sampler_is_refused_with_its_field_and_all_names(resolve: Resolver) -> None:

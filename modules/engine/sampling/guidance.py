@@ -6,6 +6,7 @@ its own weight.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -44,6 +45,10 @@ class Conditioning:
         return [torch.cat([text, text[:, -1:].expand(-1, longest - text.shape[1], -1)], dim=1) for text in found]
 
 
+Pairs: TypeAlias = Sequence[tuple[Tensor, Conditioning]]
+"""Each picture with its text."""
+
+
 class GuidedDenoiser:
     """(latents, sigma) -> clean latents, in float32; the UNet sees what it was trained on.
 
@@ -66,21 +71,42 @@ class GuidedDenoiser:
         self._one_by_one = one_by_one
         self._calls = 0
 
-    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
-        """The clean latents that the model sees in `latents` [batch, channels, h, w] at the level `sigma`."""
-        scaled = (latents / (sigma**2 + 1) ** 0.5).to(self._unet.dtype)
+    def __call__(self, latents: Tensor, sigma: float, timestep: float | None = None) -> Tensor:
+        """The clean latents that the model sees in `latents` [batch, channels, h, w] at the level `sigma`.
+
+        `timestep` is what the model is told, where that is not simply the one of `sigma`.
+        """
+        timestep = self._timestep_of(sigma) if timestep is None else timestep
+        return self._clean(latents, sigma, self._asked(latents, sigma, lambda pairs: self._guided(pairs, timestep)))
+
+    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+        """The clean latents with `guidance` times the guidance scale, and those without the prompt."""
         timestep = self._timestep_of(sigma)
+        both = self._asked(latents, sigma, lambda pairs: self._halves(pairs, timestep, guidance))
+        guided, away = both.unbind(dim=1)
+        return self._clean(latents, sigma, guided), self._clean(latents, sigma, away)
+
+    def alone(self, index: int) -> "GuidedDenoiser":
+        """The same for picture `index` of the batch, at the beginning of a walk of its own."""
+        texts = self._texts[index : index + 1]
+        return GuidedDenoiser(
+            self._unet, texts, self._scale, self._timestep_of, self._prediction_type, self._one_by_one
+        )
+
+    def _asked(self, latents: Tensor, sigma: float, ask: Callable[[Pairs], Tensor]) -> Tensor:
+        """The model's output for the batch, or for its pictures one by one."""
+        scaled = (latents / (sigma**2 + 1) ** 0.5).to(self._unet.dtype)
         pairs = list(zip(scaled.split(1), self._texts, strict=True))
-        if self._one_by_one:
-            output = torch.cat([self._guided([pair], timestep) for pair in pairs])
-        else:
-            output = self._guided(pairs, timestep)
+        output = torch.cat([ask([pair]) for pair in pairs]) if self._one_by_one else ask(pairs)
         self._calls += 1
+        return output
+
+    def _clean(self, latents: Tensor, sigma: float, output: Tensor) -> Tensor:
         if self._prediction_type == "v_prediction":
             return latents / (sigma**2 + 1) - output * (sigma / (sigma**2 + 1) ** 0.5)
         return latents - sigma * output
 
-    def _guided(self, pairs: Sequence[tuple[Tensor, Conditioning]], timestep: float) -> Tensor:
+    def _guided(self, pairs: Pairs, timestep: float) -> Tensor:
         questions: list[tuple[Tensor, Tensor]] = []
         for picture, text in pairs:
             questions += [(picture, towards) for towards in text.towards(self._calls)]
@@ -89,13 +115,25 @@ class GuidedDenoiser:
         answers = iter(self._predict(questions, timestep))
         return torch.cat([self._composed(text, answers) for _, text in pairs])
 
+    def _halves(self, pairs: Pairs, timestep: float, guidance: float) -> Tensor:
+        """[batch, 2, ...]: with the prompts, at `guidance` times the scale, and with the negative one only."""
+        questions: list[tuple[Tensor, Tensor]] = []
+        for picture, text in pairs:
+            questions += [(picture, each) for each in (*text.towards(self._calls), text.negative.at(self._calls))]
+        answers = iter(self._predict(questions, timestep))
+        halves: list[Tensor] = []
+        for _, text in pairs:
+            weighed = [(strand.weight * self._scale * guidance, next(answers)) for strand in text.positive]
+            away = next(answers)
+            halves.append(torch.stack([_towards_all(weighed, away), away], dim=1))
+        return torch.cat(halves)
+
     def _composed(self, text: Conditioning, answers: Iterator[Tensor]) -> Tensor:
         """One picture's answers, brought together."""
         weighed = [(strand.weight * self._scale, next(answers)) for strand in text.positive]
-        if not self._needs_negative(text):
-            return sum((weight * towards for weight, towards in weighed[1:]), weighed[0][0] * weighed[0][1])
-        away = next(answers)
-        return away + sum((weight * (towards - away) for weight, towards in weighed), torch.zeros_like(away))
+        if self._needs_negative(text):
+            return _towards_all(weighed, next(answers))
+        return sum((weight * towards for weight, towards in weighed[1:]), weighed[0][0] * weighed[0][1])
 
     def _needs_negative(self, text: Conditioning) -> bool:
         """Not when it would count nothing, as with one prompt at a scale of 1: that costs half."""
@@ -111,3 +149,7 @@ class GuidedDenoiser:
             output = self._unet(pictures, times, encoder_hidden_states=texts, return_dict=False)[0].float()
             answers |= dict(zip(places, output.split(1), strict=True))
         return [answers[place] for place in range(len(questions))]
+
+
+def _towards_all(weighed: Sequence[tuple[float, Tensor]], away: Tensor) -> Tensor:
+    return away + sum((weight * (towards - away) for weight, towards in weighed), torch.zeros_like(away))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from modules.engine.progress import JobProgress
 from modules.engine.sampling.loop import sample
-from modules.engine.sampling.noise import SeededNoise
+from modules.engine.sampling.noise import noise_of
 from modules.engine.text.reading import TextReader
 from modules.engine.workbench import Workbench
 from modules.prompts.evaluating import Timeline
@@ -21,23 +21,17 @@ def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
         model = bench.models.load(request.checkpoint)
         environment = Environment(runtime=bench.runtime, checkpoint=bench.models.record(request.checkpoint))
     progress.stage("Reading the prompt", job.finished)
-    sampler, sigmas = bench.plan(request.sampling, model.levels)
-    texts = TextReader(model, bench.models, request, Timeline(request.sampling.steps * sampler.model_calls))
+    plan = bench.plan(request.sampling, request.stochastic, model.levels)
+    texts = TextReader(model, bench.models, request, Timeline(plan.steps * plan.sampler.model_calls))
     progress.begin_painting()
     for batch in _batches(job):
         try:
             with progress.timed("sampling"):
                 read = [texts.of(index) for index in batch]
-                noise = SeededNoise(
-                    [request.seed_of(index) for index in batch],
-                    model.latent_shape(request.size),
-                    model.hardware.device,
-                )
                 latents = sample(
                     model.denoiser(read, request.sampling.guidance_scale),
-                    noise,
-                    sampler,
-                    sigmas,
+                    noise_of(request, batch, model.latent_shape, model.hardware.device),
+                    plan,
                     lambda step, steps, clean, batch=batch: progress.step(
                         batch[0], len(batch), step, steps, lambda: model.vae.preview(clean)
                     ),
