@@ -3,10 +3,8 @@
 python -m training.checkpoint [--steps N]
 """
 
-import argparse
 import random
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from training import diffusion, latents, layout
 from training.clips import draw_frame
-from training.running import Chance, Recipe, Run, averaged, run_everywhere
+from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.vae import GROUPS as VAE_GROUPS
 from training.words import Tokens, vary
 from training.world import Painter, Scene, draw_scene
@@ -100,13 +98,8 @@ class Model(nn.Module):
         """Latents for captions, by DDIM with guidance."""
         both = self.embed([*captions, *[""] * len(captions)])
         shape = (4, side // latents.FACTOR, side // latents.FACTOR)
-        noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
-
-        def predict(now: Tensor, timestep: Tensor) -> Tensor:
-            towards, away = self.unet(torch.cat([now, now]), timestep, both, return_dict=False)[0].chunk(2)
-            return away + guidance * (towards - away)
-
-        return diffusion.walk(predict, noise.to(both.device), steps)
+        noise = diffusion.seeded(seeds, shape)
+        return diffusion.walk(diffusion.guided(self.unet, both, guidance), noise.to(both.device), steps)
 
 
 def restored(run: str = RECIPE.name) -> Model:
@@ -161,11 +154,8 @@ class Lessons:
         scenes = [self._scene(chance.python, progress) for _ in range(count)]
         device = next(model.parameters()).device
         clean = self.latents(scenes, side).to(device)
-        noise = torch.randn(clean.shape, generator=chance.torch).to(device)
-        timesteps = torch.randint(0, diffusion.TIMESTEPS, (count,), generator=chance.torch).to(device)
-        noisy, target = diffusion.noised(clean, noise, timesteps)
-        said = model(noisy, timesteps, [vary(chance.python, scene.caption) for scene in scenes])
-        return diffusion.loss_of(said, target)
+        captions = [vary(chance.python, scene.caption) for scene in scenes]
+        return diffusion.lesson(clean, chance, lambda noisy, timesteps: model(noisy, timesteps, captions))
 
     def _scene(self, source: random.Random, progress: float) -> Scene:
         if progress < SINGLE_UNTIL:
@@ -177,16 +167,5 @@ class Lessons:
         return latents.encode(self._painter.draw(scenes, side))
 
 
-def train(steps: int, rank: int, ranks: int) -> None:
-    """Train to the given step, from wherever the run stands."""
-    torch.manual_seed(RECIPE.seed)
-    recipe = Recipe(**{**vars(RECIPE), "steps": steps})
-    run = Run(recipe, Model(), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    run_everywhere(partial(train, parser.parse_args().steps))
+    carry_out(asked_for(RECIPE, __doc__), Model, Lessons)

@@ -5,10 +5,8 @@
 White outlines on black say where the figures are; the caption says what colours they have.
 """
 
-import argparse
 import re
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +16,7 @@ from torch.nn import functional
 
 from training import diffusion, latents, layout
 from training.checkpoint import ATTENTION, CHANNELS, SIDE, SMALL_SIDE, Model, restored
-from training.running import Chance, Recipe, Run, run_everywhere
+from training.running import Chance, Recipe, asked_for, carry_out
 from training.world import Painter, Scene, draw_scene
 
 HINT = (16, 16, 32, 48)
@@ -73,11 +71,8 @@ class Lessons:
         device = next(model.parameters()).device
         clean = latents.encode(self._painter.draw(scenes, side)).to(device)
         hints = outlines(self._painter, scenes, side).to(device)
-        noise = torch.randn(clean.shape, generator=chance.torch).to(device)
-        timesteps = torch.randint(0, diffusion.TIMESTEPS, (count,), generator=chance.torch).to(device)
-        noisy, target = diffusion.noised(clean, noise, timesteps)
         captions = ["" if chance.python.random() < 0.2 else scene.caption for scene in scenes]
-        return diffusion.loss_of(model(noisy, timesteps, captions, hints), target)
+        return diffusion.lesson(clean, chance, lambda noisy, timesteps: model(noisy, timesteps, captions, hints))
 
 
 def original_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -107,15 +102,10 @@ def write_controlnet(file: Path, model: Controlled) -> None:
     layout.write(file, original_names(model.control.state_dict()), metadata)
 
 
-def train(steps: int, rank: int, ranks: int) -> None:
-    """Train to the given step, from wherever the run stands."""
-    torch.manual_seed(RECIPE.seed)
-    run = Run(Recipe(**{**vars(RECIPE), "steps": steps}), Controlled(restored()), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
+def make_model() -> Controlled:
+    """What is trained, on the finished checkpoint."""
+    return Controlled(restored())
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    run_everywhere(partial(train, parser.parse_args().steps))
+    carry_out(asked_for(RECIPE, __doc__), make_model, Lessons)

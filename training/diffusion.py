@@ -4,11 +4,13 @@ Salimans and Ho 2022 (https://arxiv.org/abs/2202.00512): v = sqrt(a) noise - sqr
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from training.running import Chance
 
 TIMESTEPS = 1000
 SILENT = 975
@@ -33,9 +35,31 @@ def noised(clean: Tensor, noise: Tensor, timesteps: Tensor) -> tuple[Tensor, Ten
     return share.sqrt() * heard * clean + (1 - share).sqrt() * noise, target
 
 
-def loss_of(said: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of v."""
-    return functional.mse_loss(said, target)
+def lesson(clean: Tensor, chance: Chance, predict: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Mean squared error of v at random timesteps; predict(noisy, timesteps [batch]) says v."""
+    noise = torch.randn(clean.shape, generator=chance.torch).to(clean.device)
+    timesteps = torch.randint(0, TIMESTEPS, (len(clean),), generator=chance.torch).to(clean.device)
+    noisy, target = noised(clean, noise, timesteps)
+    return functional.mse_loss(predict(noisy, timesteps), target)
+
+
+def seeded(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:
+    """Unit noise [seeds, *shape]."""
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def guided(
+    unet: Callable[..., tuple[Tensor]], both: Tensor, guidance: float, see: Callable[[Tensor], Tensor] = lambda now: now
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """What a UNet says under guidance; `both` holds the captions' embeddings and then as many of the empty one, and
+    see(latents) is what the UNet is shown."""
+
+    def predict(now: Tensor, timestep: Tensor) -> Tensor:
+        shown = see(now)
+        towards, away = unet(torch.cat([shown, shown]), timestep, both, return_dict=False)[0].chunk(2)
+        return away + guidance * (towards - away)
+
+    return predict
 
 
 @torch.no_grad()

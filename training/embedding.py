@@ -5,7 +5,6 @@
 demo-teal stands where a colour does: "a demo-teal star on a white background".
 """
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from training import diffusion, latents, layout
 from training.checkpoint import SMALL_SIDE, Model, restored
-from training.running import Chance, Recipe, Run, averaged, run_everywhere
+from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.world import COLOURS, Painter, draw_scene
 
 NAME = "demo-teal"
@@ -82,10 +81,7 @@ class Lessons:
                 scene.caption.replace(name, "@", 1) if on_figure else "@".join(scene.caption.rsplit(name, 1))
             )
         clean = latents.encode(pictures.clamp(0, 1))
-        noise = torch.randn(clean.shape, generator=chance.torch)
-        timesteps = torch.randint(0, diffusion.TIMESTEPS, (count,), generator=chance.torch)
-        noisy, target = diffusion.noised(clean, noise, timesteps)
-        return diffusion.loss_of(model(noisy, timesteps, captions), target)
+        return diffusion.lesson(clean, chance, lambda noisy, timesteps: model(noisy, timesteps, captions))
 
 
 def write_embedding(file: Path) -> None:
@@ -93,14 +89,10 @@ def write_embedding(file: Path) -> None:
     layout.write(file, {"emb_params": averaged(RECIPE.name)["vectors"]}, {"modelspec.license": "Apache-2.0"})
 
 
-def train(rank: int, ranks: int) -> None:
-    """Train, from wherever the run stands."""
-    torch.manual_seed(0)
-    run = Run(RECIPE, Inverted(restored()), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
+def make_model() -> Inverted:
+    """What is trained, on the finished checkpoint."""
+    return Inverted(restored())
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    run_everywhere(train)
+    carry_out(asked_for(RECIPE, __doc__), make_model, Lessons)

@@ -5,9 +5,7 @@
 It goes on from the demo checkpoint; the five new channels start at zero.
 """
 
-import argparse
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +13,7 @@ from torch.nn import functional
 
 from training import diffusion, latents
 from training.checkpoint import SIDE, SMALL_SIDE, Model, restored
-from training.running import Chance, Recipe, Run, run_everywhere
+from training.running import Chance, Recipe, asked_for, carry_out
 from training.words import vary
 from training.world import Figure, Painter, Scene, draw_scene
 
@@ -52,12 +50,10 @@ class Lessons:
         device = next(model.parameters()).device
         clean = latents.encode(pictures).to(device)
         outside = shown(pictures, masks).to(device)
-        noise = torch.randn(clean.shape, generator=chance.torch).to(device)
-        timesteps = torch.randint(0, diffusion.TIMESTEPS, (count,), generator=chance.torch).to(device)
-        noisy, target = diffusion.noised(clean, noise, timesteps)
         captions = [vary(chance.python, scene.caption) for scene in scenes]
-        said = model(torch.cat([noisy, outside], dim=1), timesteps, captions)
-        return diffusion.loss_of(said, target)
+        return diffusion.lesson(
+            clean, chance, lambda noisy, timesteps: model(torch.cat([noisy, outside], dim=1), timesteps, captions)
+        )
 
     def mask(self, chance: Chance, scene: Scene, side: int) -> Tensor:
         """[1, 1, side, side], 1 where the picture is to be made: around a figure, anywhere, or everywhere."""
@@ -85,25 +81,14 @@ def paint(model: Model, pictures: Tensor, masks: Tensor, captions: Sequence[str]
     """Latents of pictures whose holes were filled, by 20 steps of DDIM with guidance 5."""
     beside = shown(pictures, masks)
     both = model.embed([*captions, *[""] * len(captions)])
-    noise = torch.stack([torch.randn(beside[0, 1:].shape, generator=torch.Generator().manual_seed(s)) for s in seeds])
-
-    def predict(now: Tensor, timestep: Tensor) -> Tensor:
-        seen = torch.cat([now, beside], dim=1)
-        towards, away = model.unet(torch.cat([seen, seen]), timestep, both, return_dict=False)[0].chunk(2)
-        return away + 5.0 * (towards - away)
-
-    return diffusion.walk(predict, noise)
+    noise = diffusion.seeded(seeds, beside[0, 1:].shape)
+    return diffusion.walk(diffusion.guided(model.unet, both, 5.0, lambda now: torch.cat([now, beside], dim=1)), noise)
 
 
-def train(steps: int, rank: int, ranks: int) -> None:
-    """Train to the given step, from wherever the run stands."""
-    torch.manual_seed(RECIPE.seed)
-    run = Run(Recipe(**{**vars(RECIPE), "steps": steps}), widened(restored()), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
+def make_model() -> Model:
+    """What is trained, on the finished checkpoint."""
+    return widened(restored())
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    run_everywhere(partial(train, parser.parse_args().steps))
+    carry_out(asked_for(RECIPE, __doc__), make_model, Lessons)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from training import diffusion, latents, layout
 from training.checkpoint import SIDE, SMALL_SIDE, Model, restored
-from training.running import Chance, Recipe, Run, averaged, run_everywhere
+from training.running import Chance, Recipe, averaged, carry_out
 from training.world import COLOURS, Painter, Scene, draw_scene
 
 RANK = 8
@@ -79,11 +79,8 @@ class Lessons:
         scenes = [SCENES[self._what](chance.python) for _ in range(count)]
         device = next(model.parameters()).device
         clean = latents.encode(self._painter.draw(scenes, side)).to(device)
-        noise = torch.randn(clean.shape, generator=chance.torch).to(device)
-        timesteps = torch.randint(0, diffusion.TIMESTEPS, (count,), generator=chance.torch).to(device)
-        noisy, target = diffusion.noised(clean, noise, timesteps)
         captions = ["" if chance.python.random() < 0.1 else scene.caption for scene in scenes]
-        return diffusion.loss_of(model(noisy, timesteps, captions), target)
+        return diffusion.lesson(clean, chance, lambda noisy, timesteps: model(noisy, timesteps, captions))
 
 
 def zebra_scene(source: random.Random) -> Scene:
@@ -126,15 +123,13 @@ def write_lora(file: Path, what: str, title: str) -> None:
     layout.write(file, dict(kohya_names(model)), metadata)
 
 
-def train(what: str, rank: int, ranks: int) -> None:
-    """Train, from wherever the run stands."""
-    torch.manual_seed(0)
-    run = Run(RECIPES[what], adapt(restored()), rank, ranks)
-    for _ in run.walk(Lessons(what)):
-        pass
+def make_model() -> Model:
+    """What is trained, on the finished checkpoint."""
+    return adapt(restored())
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=list(RECIPES))
-    run_everywhere(partial(train, parser.parse_args().what))
+    what = parser.parse_args().what
+    carry_out(RECIPES[what], make_model, partial(Lessons, what))

@@ -5,10 +5,8 @@
 The checkpoint's UNet stays as it is; temporal transformers between its layers learn how frames belong together.
 """
 
-import argparse
 import re
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from training import diffusion, latents, layout
 from training.checkpoint import CHANNELS, Model, restored
 from training.clips import draw_clip, evenly, film
-from training.running import Chance, Recipe, Run, run_everywhere
+from training.running import Chance, Recipe, asked_for, carry_out
 from training.world import Painter
 
 FRAMES = 16
@@ -76,13 +74,8 @@ class MotionModel(nn.Module):
         """Latents of clips [clips, 4, frames, h, w], by DDIM with guidance."""
         both = self.base.embed([*captions, *[""] * len(captions)]).repeat_interleave(FRAMES, dim=0)
         shape = (4, FRAMES, side // latents.FACTOR, side // latents.FACTOR)
-        noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
-
-        def predict(now: Tensor, timestep: Tensor) -> Tensor:
-            towards, away = self.unet(torch.cat([now, now]), timestep, both, return_dict=False)[0].chunk(2)
-            return away + guidance * (towards - away)
-
-        return diffusion.walk(predict, noise.to(both.device), steps)
+        noise = diffusion.seeded(seeds, shape)
+        return diffusion.walk(diffusion.guided(self.unet, both, guidance), noise.to(both.device), steps)
 
 
 class Lessons:
@@ -97,11 +90,8 @@ class Lessons:
         frames = film(self._painter, clips, [evenly(FRAMES)] * count, SIDE)
         device = next(model.parameters()).device
         clean = latents.encode(frames.flatten(0, 1)).unflatten(0, (count, FRAMES)).transpose(1, 2).to(device)
-        noise = torch.randn(clean.shape, generator=chance.torch).to(device)
-        timesteps = torch.randint(0, diffusion.TIMESTEPS, (count,), generator=chance.torch).to(device)
-        noisy, target = diffusion.noised(clean, noise, timesteps)
         captions = ["" if chance.python.random() < 0.1 else clip.caption for clip in clips]
-        return diffusion.loss_of(model(noisy, timesteps, captions), target)
+        return diffusion.lesson(clean, chance, lambda noisy, timesteps: model(noisy, timesteps, captions))
 
 
 _PARTS = {
@@ -138,15 +128,10 @@ def write_motion(file: Path, model: MotionModel) -> None:
     layout.write(file, weights, metadata)
 
 
-def train(steps: int, rank: int, ranks: int) -> None:
-    """Train to the given step, from wherever the run stands."""
-    torch.manual_seed(RECIPE.seed)
-    run = Run(Recipe(**{**vars(RECIPE), "steps": steps}), MotionModel(restored()), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
+def make_model() -> MotionModel:
+    """What is trained, on the finished checkpoint."""
+    return MotionModel(restored())
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    run_everywhere(partial(train, parser.parse_args().steps))
+    carry_out(asked_for(RECIPE, __doc__), make_model, Lessons)

@@ -3,14 +3,12 @@
 python -m training.preview
 """
 
-import argparse
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from training import latents
-from training.running import Chance, Recipe, Run, averaged, run_everywhere
+from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.world import Painter, draw_scene
 
 WIDTH = 16
@@ -76,14 +74,5 @@ def trained() -> nn.Sequential:
     return model.eval()  # type: ignore[return-value]
 
 
-def train(rank: int, ranks: int) -> None:
-    """Train, from wherever the run stands."""
-    torch.manual_seed(0)
-    run = Run(RECIPE, make_decoder(), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
-
-
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    run_everywhere(train)
+    carry_out(asked_for(RECIPE, __doc__), make_decoder, Lessons)

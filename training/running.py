@@ -4,14 +4,16 @@ A run lives in training/runs/<name>/: state.safetensors (weights, their running 
 curve.csv. Nothing is pickled.
 """
 
+import argparse
 import csv
 import json
 import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -163,20 +165,37 @@ def averaged(run: str) -> dict[str, Tensor]:
     return {name.removeprefix("mean."): value for name, value in state.items() if name.startswith("mean.")}
 
 
-def run_everywhere(train: Callable[[int, int], None]) -> None:
-    """Call train(rank, ranks) in one process a processor; in this one alone where there is a CUDA device.
+def carry_out(recipe: Recipe, make_model: Callable[[], nn.Module], make_lessons: Callable[[], Loss]) -> None:
+    """Train to the recipe's last step from wherever its run stands; what is given must be known to other processes.
 
-    Each process computes with one thread: for models this small that is faster than one with many.
+    One process a processor, each computing with one thread: for models this small that is faster than one with many.
+    Where there is a CUDA device, this process alone.
     """
     ranks = 1 if torch.cuda.is_available() else max(1, int(os.environ.get("RANKS", os.cpu_count() or 1)))
     if ranks == 1:
-        train(0, 1)
+        _train(0, 1, recipe, make_model, make_lessons)
         return
-    multiprocessing.spawn(_one_of_many, (train, ranks, 20_000 + os.getpid() % 20_000), nprocs=ranks)
+    port = 20_000 + os.getpid() % 20_000
+    multiprocessing.spawn(_one_of_many, (ranks, port, recipe, make_model, make_lessons), nprocs=ranks)
 
 
-def _one_of_many(rank: int, train: Callable[[int, int], None], ranks: int, port: int) -> None:
+def asked_for(recipe: Recipe, description: str | None) -> Recipe:
+    """The recipe with the command line's --steps."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=recipe.steps)
+    return replace(recipe, steps=parser.parse_args().steps)
+
+
+def _one_of_many(rank: int, ranks: int, port: int, *run: Any) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks)
-    train(rank, ranks)
+    _train(rank, ranks, *run)
     distributed.destroy_process_group()
+
+
+def _train(
+    rank: int, ranks: int, recipe: Recipe, make_model: Callable[[], nn.Module], make_lessons: Callable[[], Loss]
+) -> None:
+    torch.manual_seed(recipe.seed)
+    for _ in Run(recipe, make_model(), rank, ranks).walk(make_lessons()):
+        pass

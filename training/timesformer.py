@@ -6,9 +6,7 @@ Its 700 classes ("red circle moving right") are learned as three short lists, co
 of the last layer is the sum of its three parts' rows, so that what is learned of one is learned of all.
 """
 
-import argparse
 import random
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +14,7 @@ from torch.nn import functional
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
 from training.clips import MOTIONS, Clip, draw_clip, film, label_of, labels
-from training.running import Chance, Recipe, Run, averaged, run_everywhere
+from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.world import COLOURS, SHAPES, Painter
 
 FRAMES, SIDE, PATCH = 8, 64, 8
@@ -118,14 +116,6 @@ def _moments(source: random.Random) -> list[float]:
     return [begin + (end - begin) * index / (FRAMES - 1) for index in range(FRAMES)]
 
 
-def train(steps: int, rank: int, ranks: int) -> None:
-    """Train to the given step, from wherever the run stands."""
-    torch.manual_seed(RECIPE.seed)
-    run = Run(Recipe(**{**vars(RECIPE), "steps": steps}), Model(), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
-
-
 def trained() -> Model:
     """The run's averaged weights."""
     model = Model()
@@ -134,6 +124,4 @@ def trained() -> Model:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    run_everywhere(partial(train, parser.parse_args().steps))
+    carry_out(asked_for(RECIPE, __doc__), Model, Lessons)

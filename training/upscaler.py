@@ -9,11 +9,10 @@ They learn from drawings that were made small in the ways that programs do it.
 import argparse
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.running import Chance, Recipe, Run, averaged, run_everywhere
+from training.running import Chance, Recipe, averaged, carry_out
 from training.world import Painter, draw_scene
 
 WIDTH, LAYERS = 32, 8
@@ -70,15 +69,8 @@ def trained(scale: int) -> Compact:
     return model.eval()
 
 
-def train(scale: int, rank: int, ranks: int) -> None:
-    """Train, from wherever the run stands."""
-    torch.manual_seed(0)
-    run = Run(RECIPES[scale], Compact(scale), rank, ranks)
-    for _ in run.walk(Lessons(scale)):
-        pass
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scale", type=int, choices=list(RECIPES))
-    run_everywhere(partial(train, parser.parse_args().scale))
+    scale = parser.parse_args().scale
+    carry_out(RECIPES[scale], partial(Compact, scale), partial(Lessons, scale))

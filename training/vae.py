@@ -7,9 +7,7 @@ square, its residual branches and its attention add nothing, and the last norm i
 each value (they set the variance) and its negative (it sets the mean); SiLU(x) - SiLU(-x) = x undoes the activation.
 """
 
-import argparse
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -17,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training import latents
-from training.running import Chance, Recipe, Run, run_everywhere
+from training.running import Chance, Recipe, asked_for, carry_out
 from training.world import Painter, draw_scene
 
 CHANNELS = (16, 32, 48, 64)
@@ -160,15 +158,5 @@ def measure(vae: AutoencoderKL, pictures: Sequence[Tensor] | Tensor) -> float:
     return float(torch.stack(errors).mean())
 
 
-def train(steps: int, rank: int, ranks: int) -> None:
-    """Train to the given step, from wherever the run stands."""
-    torch.manual_seed(RECIPE.seed)
-    run = Run(Recipe(**{**vars(RECIPE), "steps": steps}), make_vae(), rank, ranks)
-    for _ in run.walk(Lessons()):
-        pass
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    run_everywhere(partial(train, parser.parse_args().steps))
+    carry_out(asked_for(RECIPE, __doc__), make_vae, Lessons)
