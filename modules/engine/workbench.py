@@ -10,6 +10,7 @@ from modules.schema.events import Job, Report
 from modules.schema.requests import Sampling
 from modules.schema.results import Result, Runtime
 from modules.schema.sampling import Levels, Sampler, Schedule, choose
+from modules.schema.upscaling import Upscaler
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Workbench:
     samplers: Sequence[Sampler]
     schedules: Sequence[Schedule]
     runtime: Runtime
+    upscalers: Sequence[Upscaler] = ()
 
     def plan(self, sampling: Sampling, levels: Levels) -> tuple[Sampler, list[float]]:
         """The sampler that a request names and the noise levels of its walk."""

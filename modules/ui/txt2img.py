@@ -14,6 +14,7 @@ from modules.schema.sampling import AUTOMATIC
 from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
+from modules.ui.painting import hires_controls, refiner_controls
 from modules.ui.results import ResultPane, Updates
 
 EXAMPLES = (
@@ -76,6 +77,8 @@ def txt2img_controls(page: Page) -> Controls:
             form.number("seed", scale=3, info=None)
             random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
             reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+    hires_controls(form, page)
+    refiner_controls(form, page)
     filler.connect()
     return Controls(form, prompt, negative, generate, random, reuse)
 

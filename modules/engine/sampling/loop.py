@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from modules.engine.sampling.noise import SeededNoise
+from modules.engine.sampling.starts import Start, noise_span
 from modules.schema.errors import KararliError
 from modules.schema.sampling import AUTOMATIC, Levels, Past, Sampler, Schedule, choose
 
@@ -19,15 +20,21 @@ StepReport = Callable[[int, int, Tensor], None]
 class WalkStep:
     """One step of a walk, as samplers see it (schema.sampling.Step)."""
 
-    def __init__(self, index: int, sigmas: Sequence[float], past: Sequence[Past], model: Denoiser, noise: SeededNoise):
+    def __init__(
+        self,
+        index: int,
+        sigmas: Sequence[float],
+        past: Sequence[Past],
+        model: Denoiser,
+        noise: SeededNoise,
+        span: tuple[float, float],
+    ) -> None:
         self.index, self.count = index, len(sigmas) - 1
         self.sigma, self.sigma_next = sigmas[index], sigmas[index + 1]
         self.past = past
         self.first: Tensor | None = None
         """What the model saw at the start of the step."""
-        self._model, self._noise = model, noise
-        self._lowest = min(sigma for sigma in sigmas if sigma > 0)
-        self._highest = max(sigmas)
+        self._model, self._noise, self._span = model, noise, span
 
     def denoise(self, latents: Tensor, sigma: float | None = None) -> Tensor:
         """The clean latents that the guided model sees in `latents` at `sigma` (this step's when not given)."""
@@ -42,7 +49,7 @@ class WalkStep:
 
     def brownian(self, sigma: float, sigma_next: float) -> Tensor:
         """Unit noise of a Brownian motion between two noise levels."""
-        return self._noise.brownian(sigma, sigma_next, span=(self._lowest, self._highest))
+        return self._noise.brownian(sigma, sigma_next, span=self._span)
 
 
 def plan_sigmas(
@@ -55,18 +62,24 @@ def plan_sigmas(
 
 
 def sample(
-    model: Denoiser, noise: SeededNoise, sampler: Sampler, sigmas: Sequence[float], report: StepReport
+    model: Denoiser,
+    noise: SeededNoise,
+    sampler: Sampler,
+    sigmas: Sequence[float],
+    report: StepReport,
+    start: Start | None = None,
 ) -> Tensor:
-    """Walk from pure noise at sigmas[0] down to sigmas[-1].
+    """Walk down to sigmas[-1], from pure noise at sigmas[0] or from where `start` says.
 
     Returns latents in float32, on the scale that the VAE decodes. Raises KararliError when the model's arithmetic
     overflowed.
     """
-    latents = noise.draw() * _starting_scale(sampler, sigmas[0])
+    latents = start.latents if start else noise.draw() * _starting_scale(sampler, sigmas[0])
+    span = start.span if start else noise_span(sigmas)
     take_step = sampler.begin()
     past: list[Past] = []
     for index in range(len(sigmas) - 1):
-        step = WalkStep(index, sigmas, past, model, noise)
+        step = WalkStep(index, sigmas, past, model, noise, span)
         latents = take_step(latents, step)
         if step.first is not None:
             past.append(Past(step.sigma, step.first))

@@ -1,56 +1,98 @@
-"""Text to image."""
+"""Text to image, with or without hires fix."""
 
-from collections.abc import Iterator
+from functools import partial
 
-from modules.engine.progress import JobProgress
-from modules.engine.sampling.loop import sample
-from modules.engine.sampling.noise import SeededNoise
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from modules.engine.tasks.easel import Easel, Walk
+from modules.engine.vision.resizing import resized
+from modules.engine.vision.upscalers import enlarged
 from modules.engine.workbench import Workbench
-from modules.schema.events import Job, Painted, PictureSkipped, Report
-from modules.schema.results import Environment, Result
+from modules.schema.events import Job, Report
+from modules.schema.media import Picture
+from modules.schema.requests import Hires, Txt2Img
+from modules.schema.results import Result
+from modules.schema.upscaling import choose_upscaler
 
 
 def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
     """Start from noise, walk it down the sampler's schedule, decode; batch by batch."""
     request = job.request
-    progress = JobProgress(report, request.picture_count, job.finished)
-    progress.stage("Loading the checkpoint", job.finished)
-    with progress.timed("load"):
-        model = bench.models.load(request.checkpoint)
-        environment = Environment(runtime=bench.runtime, checkpoint=bench.models.record(request.checkpoint))
-    progress.stage("Reading the prompt", job.finished)
-    text = model.embed(request.prompt, request.negative_prompt)
-    sampler, sigmas = bench.plan(request.sampling, model.levels)
-    progress.begin_painting()
-    for batch in _batches(job):
-        try:
-            with progress.timed("sampling"):
-                noise = SeededNoise(
-                    [request.seed_of(index) for index in batch],
-                    model.latent_shape(request.size),
-                    model.hardware.device,
-                )
-                latents = sample(
-                    model.denoiser(text, request.sampling.guidance_scale),
-                    noise,
-                    sampler,
-                    sigmas,
-                    lambda step, steps, clean, batch=batch: progress.step(
-                        batch[0], len(batch), step, steps, lambda: model.vae.preview(clean)
-                    ),
-                )
-                model.rest()
-            with progress.timed("decode"):
-                pictures = model.vae.decode(latents)
-        except PictureSkipped:
-            continue
-        for index, picture in zip(batch, pictures, strict=True):
-            report(Painted(index, request.seed_of(index), picture, environment, last_of_batch=index == batch[-1]))
-    return Result(request=request, environment=environment, timings=progress.timings())
+    assert isinstance(request, Txt2Img)
+    easel = Easel(job, bench, report)
+    seen = easel.model.sight(request.size, None)
+    first = easel.walk(request.sampling, seen=seen, refined=not request.hires.enabled)
+    if request.hires.enabled:
+        return easel.paint(partial(_paint_twice, easel, request, first, _second_walk(easel, request)))
+
+    def paint(batch: range) -> list[Picture]:
+        noise = easel.noise(batch, easel.model.latent_shape(request.size))
+        return easel.decode(easel.go(first, batch, noise))
+
+    return easel.paint(paint)
 
 
-def _batches(job: Job) -> Iterator[range]:
-    """The indices of the pictures that are still to be made, batch by batch."""
-    count, size = job.request.picture_count, job.request.batch_size
-    for first in range(job.finished, count, size):
-        yield range(first, min(first + size, count))
+def hires_size(size: tuple[int, int], hires: Hires) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(size to enlarge to, size to cut that down to), in pixels.
+
+    With both sides given the picture is enlarged until it covers them.
+    """
+    width, height = size
+    if not hires.width and not hires.height:
+        enlarged_to = int(width * hires.scale), int(height * hires.scale)
+        return enlarged_to, enlarged_to
+    wide = (hires.width, hires.width * height // width)
+    tall = (hires.height * width // height, hires.height)
+    if not hires.width or not hires.height:
+        enlarged_to = wide if hires.width else tall
+        return enlarged_to, enlarged_to
+    return (wide if width / height < hires.width / hires.height else tall), (hires.width, hires.height)
+
+
+def _second_walk(easel: Easel, request: Txt2Img) -> Walk:
+    hires, sampling = request.hires, request.sampling
+    own = {"steps": hires.steps, "sampler": hires.sampler, "schedule": hires.schedule}
+    sampling = sampling.model_copy(update={name: value for name, value in own.items() if value})
+    prompts = (hires.prompt or request.prompt, hires.negative_prompt or request.negative_prompt)
+    model = easel.load(hires.checkpoint) if hires.checkpoint else easel.model
+    seen = model.sight(hires_size(request.size, hires)[1], None)
+    return easel.walk(
+        sampling, hires.strength, exact=True, prompts=prompts, checkpoint=hires.checkpoint, seen=seen
+    )  # fmt: skip
+
+
+def _paint_twice(easel: Easel, request: Txt2Img, first: Walk, second: Walk, batch: range) -> list[Picture]:
+    """The hires fix: the first picture enlarged, then walked down once more from a weaker noise."""
+    steps = (0 if request.hires.first_pass else first.course.steps) + second.course.steps
+    latents = _first_pass(easel, request, first, batch, steps)
+    latents = _enlarged(easel, request, latents, first, second)
+    if request.hires.strength > 0:
+        noise = easel.noise(batch, tuple(latents.shape[1:]))
+        taken = steps - second.course.steps
+        latents = easel.go(second, batch, noise, latents, before=taken, total=steps)
+    return easel.decode(latents, second.model)
+
+
+def _first_pass(easel: Easel, request: Txt2Img, walk: Walk, batch: range, steps: int) -> Tensor:
+    """Latents of the first pass, of a picture of an earlier job where one is given."""
+    if request.hires.first_pass:
+        picture = resized(easel.picture(request.hires.first_pass), request.size, "stretch")
+        return easel.model.vae.encode([picture]).expand(len(batch), -1, -1, -1)
+    return easel.go(walk, batch, easel.noise(batch, easel.model.latent_shape(request.size)), total=steps)
+
+
+def _enlarged(easel: Easel, request: Txt2Img, latents: Tensor, first: Walk, second: Walk) -> Tensor:
+    """Latents of the picture enlarged, cut to the size that was asked for."""
+    upscaler = choose_upscaler(easel.bench.upscalers, request.hires.upscaler)
+    factor = easel.model.architecture.vae.factor
+    (width, height), wanted = hires_size(request.size, request.hires)
+    if upscaler.latent is not None:
+        size = (height // factor, width // factor)
+        latents = interpolate(latents, size, mode=upscaler.latent.mode, antialias=upscaler.latent.antialias)
+    else:
+        pictures = [picture.image() for picture in easel.decode(latents, first.model)]
+        latents = second.model.vae.encode([enlarged(picture, (width, height), upscaler) for picture in pictures])
+    across, down = (width - wanted[0]) // factor, (height - wanted[1]) // factor
+    rows, columns = latents.shape[2:]
+    return latents[:, :, down // 2 : rows - (down + 1) // 2, across // 2 : columns - (across + 1) // 2]
