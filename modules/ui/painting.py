@@ -142,7 +142,7 @@ def connect(
 def kept(page: Page, path: str | None) -> str:
     """Keep a file of the page; returns its digest. Raises InvalidRequest when there is none or it is no picture."""
     if not path:
-        raise InvalidRequest(page.translate("There is no picture to start from. Give one."), "picture")
+        raise InvalidRequest("There is no picture to start from. Give one.", "picture")
     return page.jobs.keep_picture(Path(path).read_bytes())
 
 

@@ -42,6 +42,7 @@ def test_everything_that_a_form_has_a_control_for_is_taken(rules: TakeoverRules)
     assert taken.values == {
         "prompt": "a barn", "negative_prompt": "rain", "sampling.steps": 9, "sampling.sampler": "Euler a",
         "sampling.schedule": "Karras", "sampling.guidance_scale": 6.0, "seed": 77, "width": 128, "height": 192,
+        "hires.enabled": False, "refiner.checkpoint": "",
     }  # fmt: skip
     assert taken.left_out == ()
 
