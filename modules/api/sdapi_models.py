@@ -29,7 +29,7 @@ HIRES_STRENGTH = 0.75
 """What AUTOMATIC1111's API takes where none is given; its page has another one."""
 
 _SCHEDULE_SUFFIXES = {" Karras": "Karras", " Exponential": "Exponential"}
-_WIRE_NAMES = {"batch_count": "n_iter", "guidance_scale": "cfg_scale"}
+_WIRE_NAMES = {"batch_count": "n_iter", "guidance_scale": "cfg_scale", "strength": "denoising_strength"}
 
 
 class PaintingBody(BaseModel):
