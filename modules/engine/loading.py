@@ -33,7 +33,7 @@ class Models:
         """
         checkpoint = self.catalog.find(name)
         if checkpoint not in self._models:
-            self._free(keep={self.catalog.find(other) for other in beside})
+            self._free(keep=[other for other in self._models if other.name in beside and other.name != checkpoint.name])
             self._models[checkpoint] = self._load(checkpoint)
         return self._models[checkpoint]
 
