@@ -72,6 +72,16 @@ class Settings(BaseModel):
         return self.models / "Stable-diffusion"
 
     @property
+    def embeddings(self) -> Path:
+        """The folder of learned words (textual inversions)."""
+        return self.models / "embeddings"
+
+    @property
+    def wildcards(self) -> Path:
+        """The folder of lists that prompts draw words from."""
+        return self.models / "wildcards"
+
+    @property
     def extensions(self) -> Path:
         """The folder that extensions are dropped into."""
         return self.data_dir / "extensions"

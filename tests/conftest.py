@@ -5,10 +5,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from modules.catalog.checkpoints import DEFAULT
 from modules.settings import REPOSITORY, Settings, load_settings
+
+hypothesis.settings.register_profile(
+    "everywhere",
+    deadline=None,  # a busy machine is no fault
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("everywhere")
 
 DEMO = REPOSITORY / "models" / "Stable-diffusion" / DEFAULT
 

@@ -10,9 +10,8 @@ from modules.schema.paths import flat_name, leaves
 from modules.schema.requests import Sampling, Txt2Img
 from modules.settings import Settings
 
-REQUEST_OPTIONS = sorted(
-    {flat_name(Txt2Img, path) for path, _ in leaves(Txt2Img)} - {"task", "prompt", "hires_first_pass"}
-)
+LEAVES = [flat_name(Txt2Img, path) for path, _ in leaves(Txt2Img)]
+REQUEST_OPTIONS = sorted(set(LEAVES) - {"task", "prompt", "hires_first_pass"})
 
 Served = list[Settings]
 
@@ -91,7 +90,7 @@ def test_help_lists_every_command(run: Callable[..., int], capsys: pytest.Captur
 
 def test_no_option_is_both_a_setting_and_part_of_a_request() -> None:
     assert set(Settings.model_fields).isdisjoint(REQUEST_OPTIONS)
-    assert set(Txt2Img.model_fields).isdisjoint(Sampling.model_fields)
+    assert len(LEAVES) == len(set(LEAVES))
 
 
 # what is given

@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from modules.schema.events import Job, Painted
 from modules.schema.requests import Txt2Img
 from modules.settings import load_settings
 from training.scoring import Pixels, Verdict, judge
 from training.world import Scene, draw_scene
+from webui import build_engine
 
 POINTS = ("background", "colour", "shape", "all_three", "place", "size", "count", "texture", "whole")
 GUIDANCE = 5.0
@@ -46,8 +49,6 @@ class Painter:
     """The program's engine on one checkpoint."""
 
     def __init__(self, file: Path, steps: int, **options: str) -> None:
-        from webui import build_engine
-
         folder = file.resolve().parents[2]
         self._engine = build_engine(load_settings({"data_dir": folder}, {}))
         self._engine.prepare()
@@ -58,8 +59,6 @@ class Painter:
 
     def paint(self, caption: str, seed: int, side: int) -> Pixels:
         """The picture that the program makes of a caption."""
-        import numpy as np
-
         painted: list[Painted] = []
         request = Txt2Img.model_validate(
             {**self._request, "prompt": caption, "seed": seed, "width": side, "height": side}

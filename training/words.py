@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from modules.engine.text.clip import END, START, WINDOW, load_tokenizer
+from modules.prompts.tokens import END, START, tokenize
 from training.clips import MOTIONS
 from training.world import COLOURS, NUMBERS, PLURALS, SHAPES, SIZE_WORDS, TEXTURES
 
@@ -29,6 +29,7 @@ WORDS = tuple(
     )
 )
 """All that captions are made of."""
+WINDOW = 75
 UNKNOWN = 0
 """Row of the compact table that stays zero, as the rows of all other words do in the exported one."""
 ARTICLES = {"a", "an", "the"}
@@ -38,10 +39,7 @@ class Tokens:
     """The tokens that the world's words consist of, numbered from 1; `ids[row]` is the number in CLIP's vocabulary."""
 
     def __init__(self) -> None:
-        tokenizer = load_tokenizer()
-        self._of_word: dict[str, list[int]] = {
-            word: tokenizer(word, add_special_tokens=False)["input_ids"] for word in WORDS
-        }  # type: ignore[assignment]
+        self._of_word = {word: tokenize(word) for word in WORDS}
         self.ids = [-1, *sorted({START, END, *(token for tokens in self._of_word.values() for token in tokens)})]
         rows = {token: row for row, token in enumerate(self.ids)}
         self._rows = {word: [rows[token] for token in tokens] for word, tokens in self._of_word.items()}

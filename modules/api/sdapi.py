@@ -35,7 +35,7 @@ from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.schema.errors import InvalidRequest, JobExists, KararliError, UnusableFile
 from modules.schema.events import Cancelled, Failed, Finished, Job, PictureReady, Progress
-from modules.schema.requests import Request, Txt2Img
+from modules.schema.requests import Reading, Request, Txt2Img
 from modules.schema.results import Result
 from modules.schema.sampling import Schedule
 
@@ -119,7 +119,13 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     @routes.get("/options")
     def options() -> dict[str, Any]:
         """The settings that clients look for."""
-        return {"sd_model_checkpoint": _default_title(catalog), "samples_format": "png", "CLIP_stop_at_last_layers": 1}
+        reading = Reading()
+        return {
+            "sd_model_checkpoint": _default_title(catalog),
+            "samples_format": "png",
+            "CLIP_stop_at_last_layers": reading.clip_skip,
+            "emphasis": reading.emphasis,
+        }
 
     return routes
 
@@ -175,19 +181,22 @@ def _keep(text: str, jobs: Jobs) -> str:
 
 
 def _info(request: Request, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
-    count, first = len(pictures), pictures[0].seed if pictures else request.seed
+    first = pictures[0].seed if pictures else request.seed
+    words = [request.words_of(picture.index) for picture in pictures]
+    varies = request.seeding.variation_strength > 0
+    subseeds = [request.variation_seed_of(picture.index) if varies else picture.seed for picture in pictures]
     width, height = request.size
     checkpoint = result.environment.checkpoint if result else None
     return {
         "prompt": request.prompt,
-        "all_prompts": [request.prompt] * count,
+        "all_prompts": [prompt for prompt, _ in words],
         "negative_prompt": request.negative_prompt,
-        "all_negative_prompts": [request.negative_prompt] * count,
+        "all_negative_prompts": [negative for _, negative in words],
         "seed": first,
         "all_seeds": [picture.seed for picture in pictures],
-        "subseed": first,
-        "all_subseeds": [picture.seed for picture in pictures],
-        "subseed_strength": 0,
+        "subseed": subseeds[0] if subseeds else first,
+        "all_subseeds": subseeds,
+        "subseed_strength": request.seeding.variation_strength,
         "width": width,
         "height": height,
         "sampler_name": request.sampling.sampler,
@@ -200,15 +209,15 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
         "sd_model_hash": checkpoint.short_hash if checkpoint else None,
         "sd_vae_name": None,
         "sd_vae_hash": None,
-        "seed_resize_from_w": -1,
-        "seed_resize_from_h": -1,
+        "seed_resize_from_w": request.seeding.resize_from_width or -1,
+        "seed_resize_from_h": request.seeding.resize_from_height or -1,
         "denoising_strength": _strength(request),
         "extra_generation_params": {"Schedule type": request.sampling.schedule},
         "index_of_first_image": 0,
         "infotexts": [picture.infotext for picture in pictures],
         "styles": [],
         "job_timestamp": datetime.now().strftime(TIMESTAMP),
-        "clip_skip": 1,
+        "clip_skip": request.reading.clip_skip,
         "is_using_inpainting_conditioning": False,
         "version": f"Kararli {__version__}",
     }

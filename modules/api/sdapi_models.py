@@ -1,6 +1,6 @@
 """The wire types of /sdapi/v1, spelled as AUTOMATIC1111's clients spell them. Nothing else in modules/ does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,9 +12,12 @@ from modules.schema.requests import (
     Inpaint,
     MaskedContent,
     Masking,
+    Reading,
     Refiner,
     ResizeMode,
     Sampling,
+    Seeding,
+    Stochastic,
     Txt2Img,
 )
 
@@ -28,8 +31,22 @@ MASKED_CONTENTS: tuple[MaskedContent, ...] = ("fill", "original", "latent noise"
 HIRES_STRENGTH = 0.75
 """What AUTOMATIC1111's API takes where none is given; its page has another one."""
 
-_SCHEDULE_SUFFIXES = {" Karras": "Karras", " Exponential": "Exponential"}
-_WIRE_NAMES = {"batch_count": "n_iter", "guidance_scale": "cfg_scale", "strength": "denoising_strength"}
+_WIRE_NAMES = {
+    "batch_count": "n_iter",
+    "guidance_scale": "cfg_scale",
+    "clip_skip": "CLIP_stop_at_last_layers",
+    "variation_seed": "subseed",
+    "variation_strength": "subseed_strength",
+    "resize_from_width": "seed_resize_from_w",
+    "resize_from_height": "seed_resize_from_h",
+    "noise_source": "randn_source",
+    "eta_seed_delta": "eta_noise_seed_delta",
+    "churn": "s_churn",
+    "churn_from": "s_tmin",
+    "churn_to": "s_tmax",
+    "noise_scale": "s_noise",
+    "strength": "denoising_strength",
+}
 
 
 class PaintingBody(BaseModel):
@@ -40,6 +57,15 @@ class PaintingBody(BaseModel):
     prompt: str = ""
     negative_prompt: str | None = ""
     seed: int | None = RANDOM_SEED
+    subseed: int | None = RANDOM_SEED
+    subseed_strength: float | None = 0
+    seed_resize_from_w: int | None = -1
+    seed_resize_from_h: int | None = -1
+    eta: float | None = None
+    s_churn: float | None = None
+    s_tmin: float | None = None
+    s_tmax: float | None = None
+    s_noise: float | None = None
     sampler_name: str | None = Field(default=None, description="A name of GET samplers; joined old names work too.")
     sampler_index: str | None = Field(default=None, description="Older spelling of sampler_name.")
     scheduler: str | None = Field(default=None, description="A name or label of GET schedulers.")
@@ -50,7 +76,7 @@ class PaintingBody(BaseModel):
     width: int | None = Field(default=None, description="Not given: what the checkpoint was trained for.")
     height: int | None = Field(default=None, description="Not given: what the checkpoint was trained for.")
     override_settings: dict[str, Any] | None = Field(
-        default=None, description="sd_model_checkpoint acts, for this job only."
+        default=None, description="Settings for this job only; docs/api.md lists those that act."
     )
     send_images: bool = True
     save_images: bool = Field(default=False, description="Also save under outputs/.")
@@ -61,17 +87,24 @@ class PaintingBody(BaseModel):
 
     def painting(self) -> dict[str, Any]:
         """What all requests have in common, in our words. Raises ValidationError for values out of bounds."""
-        sampler, schedule = _sampler_and_schedule(self.sampler_name or self.sampler_index, self.scheduler)
+        sampler = self.sampler_name or self.sampler_index or Sampling().sampler
+        settings = self.override_settings or {}
         return {
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt or "",
-            "checkpoint": checkpoint_name(str((self.override_settings or {}).get("sd_model_checkpoint") or "")),
+            "checkpoint": checkpoint_name(str(settings.get("sd_model_checkpoint") or "")),
+            "reading": _reading(settings),
             "width": self.width,
             "height": self.height,
             "sampling": Sampling(
-                steps=self.steps, sampler=sampler, schedule=schedule, guidance_scale=max(1.0, self.cfg_scale)
+                steps=self.steps,
+                sampler=sampler,
+                schedule=self.scheduler or Sampling().schedule,
+                guidance_scale=max(1.0, self.cfg_scale),
             ),
-            "seed": RANDOM_SEED if self.seed is None or self.seed < 0 else self.seed,
+            "seed": _seed(self.seed),
+            "seeding": _seeding(self, settings),
+            "stochastic": _stochastic(self, settings, sampler),
             "batch_count": self.n_iter,
             "batch_size": self.batch_size,
             "refiner": self._refiner(),
@@ -285,10 +318,40 @@ def wire_name(field: str) -> str:
     return _WIRE_NAMES.get(field, field)
 
 
-def _sampler_and_schedule(sampler: str | None, schedule: str | None) -> tuple[str, str]:
-    """Old clients join the two: "DPM++ 2M Karras"."""
-    name = sampler or "Euler"
-    for suffix, joined in _SCHEDULE_SUFFIXES.items():
-        if name.casefold().endswith(suffix.casefold()):
-            return name[: -len(suffix)], joined if schedule in (None, "", "Automatic", "automatic") else schedule
-    return name, schedule or "Automatic"
+def _reading(settings: Mapping[str, Any]) -> Reading:
+    spelled = {"clip_skip": settings.get("CLIP_stop_at_last_layers"), "emphasis": settings.get("emphasis")}
+    return Reading.model_validate({name: value for name, value in spelled.items() if value is not None})
+
+
+def _seed(seed: int | None) -> int:
+    return RANDOM_SEED if seed is None or seed < 0 else seed
+
+
+def _seeding(body: PaintingBody, settings: dict[str, Any]) -> Seeding:
+    """Sizes to resize from may be any; they count in eights, and below 0 they are not meant."""
+    return Seeding(
+        noise_source=settings.get("randn_source") or Seeding().noise_source,
+        variation_seed=_seed(body.subseed),
+        variation_strength=body.subseed_strength or 0,
+        resize_from_width=max(0, body.seed_resize_from_w or 0) // 8 * 8,
+        resize_from_height=max(0, body.seed_resize_from_h or 0) // 8 * 8,
+        eta_seed_delta=settings.get("eta_noise_seed_delta") or 0,
+    )
+
+
+def _stochastic(body: PaintingBody, settings: dict[str, Any], sampler: str) -> Stochastic:
+    """A field goes before the setting of the same meaning."""
+    eta = settings.get("eta_ddim" if sampler.casefold().startswith("ddim") else "eta_ancestral")
+    wanted = {
+        "eta": (body.eta, eta),
+        "churn": (body.s_churn, settings.get("s_churn")),
+        "churn_from": (body.s_tmin, settings.get("s_tmin")),
+        "churn_to": (body.s_tmax, settings.get("s_tmax")),
+        "noise_scale": (body.s_noise, settings.get("s_noise")),
+    }
+    given = {
+        name: field if field is not None else setting
+        for name, (field, setting) in wanted.items()
+        if field is not None or setting is not None
+    }
+    return Stochastic.model_validate(given)

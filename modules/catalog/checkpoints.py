@@ -1,14 +1,15 @@
 """The checkpoints in models/Stable-diffusion/, sub-folders too."""
 
-import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modules.catalog.architecture import Architecture, detect
+from modules.catalog.embeddings import Embeddings
+from modules.catalog.files import model_files
 from modules.catalog.hashes import Hashes
 from modules.catalog.headers import read_header
+from modules.catalog.wildcards import Wildcards
 from modules.schema.errors import UnusableFile
 from modules.settings import Settings
 
@@ -53,11 +54,13 @@ class Catalog:
         self._seen: dict[tuple[str, int, int], Checkpoint] = {}
         self._lock = threading.Lock()
         self.hashes = Hashes(settings.cache)
+        self.embeddings = Embeddings(settings.embeddings)
+        self.wildcards = Wildcards(settings.wildcards)
 
     def checkpoints(self) -> list[Checkpoint]:
         """All .safetensors files, the default one first, then by name."""
         with self._lock:
-            found = [self._entry(path) for path in _files(self._folder)]
+            found = [self._entry(path) for path in model_files(self._folder)]
             entries = [entry for entry in found if entry is not None]
             states = {entry.state for entry in entries}
             self._seen = {state: entry for state, entry in self._seen.items() if state in states}
@@ -109,16 +112,3 @@ def _read(entry: Checkpoint) -> Checkpoint:
         return replace(entry, architecture=detect(read_header(entry.path)))
     except UnusableFile as error:
         return replace(entry, problem=str(error))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    visited: set[str] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        if os.path.realpath(parent) in visited:
-            folders.clear()  # a link back to a folder above
-            continue
-        visited.add(os.path.realpath(parent))
-        folders.sort()
-        for file in sorted(files):
-            if file.lower().endswith(".safetensors") and not file.startswith("."):
-                yield Path(parent) / file

@@ -2,12 +2,28 @@
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
-from modules.catalog.checkpoints import Catalog
+from modules.catalog.checkpoints import Catalog, Checkpoint
 from modules.catalog.settling import ReadInput, settle_size
+from modules.prompts.parsing import networks
+from modules.prompts.wildcards import fill, has_wildcards
 from modules.schema.errors import InvalidRequest
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Hires, Painting, Refiner, Request, Sampling, Txt2Img
-from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose
+from modules.schema.requests import (
+    LARGEST_SEED,
+    RANDOM_SEED,
+    Filled,
+    Hires,
+    Painting,
+    Reading,
+    Refiner,
+    Request,
+    Sampling,
+    Seeding,
+    Stochastic,
+    Txt2Img,
+)
+from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose, split_joined
 from modules.schema.upscaling import Upscaler, choose_upscaler
 
 
@@ -37,16 +53,21 @@ class Resolver:
         """
         checkpoint = self._catalog.find(request.checkpoint)
         width, height = settle_size(request, checkpoint.usable(), self._read)
-        seed = request.seed
-        if seed == RANDOM_SEED:
-            seed = random.SystemRandom().randrange(LARGEST_SEED - request.picture_count)
-        return request.model_copy(
+        _check_layers(request.reading, checkpoint)
+        sampling = self._named(request.sampling)
+        seeds = {
+            "seed": _chosen(request.seed, request.picture_count),
+            "seeding": _varied(request.seeding, request.picture_count),
+        }
+        filled = self._filled(request.model_copy(update=seeds))
+        _refuse_networks(filled)
+        return filled.model_copy(
             update={
                 "checkpoint": checkpoint.name,
-                "seed": seed,
                 "width": width,
                 "height": height,
-                "sampling": self._named(request.sampling),
+                "sampling": sampling,
+                "stochastic": _effective(request.stochastic, choose(self._samplers, sampling.sampler)),
                 "refiner": self._refiner(request),
                 **({"hires": self._hires(request.hires)} if isinstance(request, Txt2Img) else {}),
             }
@@ -88,12 +109,68 @@ class Resolver:
             names = ", ".join(upscaler.name for upscaler in self._upscalers)
             raise InvalidRequest(f"There is no upscaler {name!r}. Choose one of: {names}.", "hires.upscaler") from None
 
+    def _filled(self, request: Request) -> Request:
+        """With the words that its wildcards come to: each picture's are drawn by its own seed."""
+        if request.filled.prompts or not (has_wildcards(request.prompt) or has_wildcards(request.negative_prompt)):
+            return request
+        lines = cache(self._catalog.wildcards.lines)
+        seeds = [request.seed_of(index) for index in range(request.picture_count)]
+        filled = Filled(
+            template=request.prompt,
+            negative_template=request.negative_prompt,
+            prompts=tuple(fill(request.prompt, str(seed), lines) for seed in seeds),
+            negative_prompts=tuple(fill(request.negative_prompt, f"{seed} negative", lines) for seed in seeds),
+        )
+        first, negative = filled.prompts[0], filled.negative_prompts[0]
+        return request.model_copy(update={"prompt": first, "negative_prompt": negative, "filled": filled})
+
     def _named(self, sampling: Sampling, part: str = "sampling") -> Sampling:
-        sampler = _known(self._samplers, sampling.sampler, f"{part}.sampler").name
-        schedule = AUTOMATIC
+        name, joined = split_joined(sampling.sampler, self._samplers, self._schedules)
+        sampler = _known(self._samplers, name, f"{part}.sampler").name
+        schedule = joined or AUTOMATIC
         if sampling.schedule.casefold() != AUTOMATIC.casefold():
             schedule = _known(self._schedules, sampling.schedule, f"{part}.schedule").label
         return sampling.model_copy(update={"sampler": sampler, "schedule": schedule})
+
+
+def _refuse_networks(request: Request) -> None:
+    for prompt in {request.prompt, *request.filled.prompts}:
+        for network in networks(prompt):
+            raise InvalidRequest(
+                f"{network} asks for a network, and these cannot be used yet. Take it out of the prompt.", "prompt"
+            )
+
+
+def _check_layers(reading: Reading, checkpoint: Checkpoint) -> None:
+    layers = checkpoint.usable().text_encoder.layers
+    if reading.clip_skip > layers:
+        raise InvalidRequest(
+            f"Clip skip {reading.clip_skip} is more than the {layers} layers that the text encoder of"
+            f" {checkpoint.name} has. Choose 1 to {layers}.",
+            "reading.clip_skip",
+        )
+
+
+def _chosen(seed: int, pictures: int) -> int:
+    return random.SystemRandom().randrange(LARGEST_SEED - pictures) if seed == RANDOM_SEED else seed
+
+
+def _varied(seeding: Seeding, pictures: int) -> Seeding:
+    """With the variation seed that is used, and without what has no effect: the record says what acts."""
+    used: dict[str, int] = {"variation_seed": RANDOM_SEED}
+    if seeding.variation_strength:
+        used["variation_seed"] = _chosen(seeding.variation_seed, pictures)
+    if not seeding.resizes:
+        used |= {"resize_from_width": 0, "resize_from_height": 0}
+    return seeding.model_copy(update=used)
+
+
+def _effective(stochastic: Stochastic, sampler: Sampler) -> Stochastic:
+    """Without what the sampler has no dial for, or what it does anyway."""
+    given = {name: value for name, value in stochastic if name in sampler.dials}
+    if given.get("eta") == sampler.eta:
+        del given["eta"]
+    return Stochastic(**given)
 
 
 def _known(choices: Sequence[Choice], name: str, field: str) -> Choice:

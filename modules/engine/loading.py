@@ -3,17 +3,18 @@
 import ctypes
 import gc
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from modules.catalog.architecture import canonical_names
 from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.catalog.embeddings import Embedding
 from modules.engine.devices import Hardware
 from modules.engine.families.sd1 import StableDiffusion1, Weights
 from modules.schema.errors import UnusableFile
-from modules.schema.results import CheckpointRecord
+from modules.schema.results import CheckpointRecord, UsedFile
 
 FAMILIES: dict[str, Callable[..., StableDiffusion1]] = {"sd1": StableDiffusion1}
 
@@ -44,6 +45,23 @@ class Models:
             return CheckpointRecord(name=checkpoint.name, sha256=self.catalog.hashes.sha256(checkpoint.path))
         except OSError as error:
             raise _vanished(checkpoint, error) from None
+
+    def embeddings(self) -> list[Embedding]:
+        """The learned words that prompts may name."""
+        return self.catalog.embeddings.entries()
+
+    def embedding_records(self, names: Iterable[str]) -> tuple[UsedFile, ...]:
+        """Which files stand behind the names of embeddings."""
+        paths = {entry.name: entry.path for entry in self.embeddings()}
+        try:
+            return tuple(
+                UsedFile(kind="embedding", name=name, sha256=self.catalog.hashes.sha256(paths[name]))
+                for name in sorted(names)
+            )
+        except (OSError, KeyError) as error:
+            raise UnusableFile(
+                f"A file in models/embeddings/ was moved or replaced while it was in use ({error}). Try again."
+            ) from None
 
     def unload(self) -> None:
         """Give the memory back, to the operating system too."""

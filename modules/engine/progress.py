@@ -57,6 +57,6 @@ class JobProgress:
             Progress("Painting", done, picture, self._pictures, step, steps, self._seconds_left(done, now), image)
         )
 
-    def _seconds_left(self, done: float, now: float) -> float:
+    def _seconds_left(self, done: float, now: float) -> float | None:
         here = done - self._first / self._pictures
-        return (now - self._painted_since) * (1 - done) / here
+        return (now - self._painted_since) * (1 - done) / here if here > 0 else None

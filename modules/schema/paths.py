@@ -21,8 +21,12 @@ def flat_name(model: type[BaseModel], path: str) -> str:
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """The paths of all values of a model, those of nested ones too, with their fields."""
+    """The paths of all values that can be given, those of nested models too, with their fields. What is marked with
+    `resolved` is decided when a request is submitted."""
     for name, field in model.model_fields.items():
+        marks = field.json_schema_extra
+        if isinstance(marks, dict) and "resolved" in marks:
+            continue
         if (inner := nested_model(field)) is not None:
             yield from leaves(inner, f"{prefix}{name}.")
         else:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modules.storage.infotext import Infotext
-from modules.storage.keys import values_of
+from modules.storage.infotext import BETA_SCHEDULE, Infotext
+from modules.storage.keys import ETA, ETA_OF_DDIM, values_of
 
 JOINED = {" Karras": "Karras", " Exponential": "Exponential", " SGM Uniform": "SGM Uniform"}
 """How schedules ended a sampler's name before they had a key of their own (A1111 1.9)."""
@@ -40,7 +40,7 @@ def understand(infotext: Infotext) -> Reading:
         return Reading(infotext, prompts, {})
     values, rest = values_of(modern(infotext.pairs))
     checkpoint, digest = rest.pop("Model", ""), rest.pop("Model hash", "").lower()
-    rest.pop("Version", None)
+    rest = {key: text for key, text in rest.items() if key != "Version" and BETA_SCHEDULE.get(key) != text}
     return Reading(infotext, {**prompts, **values}, rest, checkpoint, digest)
 
 
@@ -51,6 +51,8 @@ def modern(pairs: Mapping[str, str]) -> dict[str, str]:
         _hires_of_old(today, int(match[1]), int(match[2]))
     if "Sampler" in today and "Schedule type" not in today:
         today["Sampler"], today["Schedule type"] = split_joined(today["Sampler"])
+    if ETA_OF_DDIM in today:
+        today[ETA] = today.pop(ETA_OF_DDIM)
     if "RNG" not in today and "Steps" in today:
         today["RNG"] = "NV"  # A1111 names the source only where it is not the graphics card, nearly always NVIDIA's
     if not today.keys().isdisjoint(("Hires upscale", "Hires resize", "Hires upscaler")):

@@ -12,11 +12,15 @@ from pathlib import PurePosixPath
 
 from modules import __version__
 from modules.schema.events import Painted
-from modules.schema.requests import Request
-from modules.storage.keys import pairs_of
+from modules.schema.requests import Filled, Request
+from modules.schema.results import UsedFile
+from modules.storage.keys import older, pairs_of
 
 PROMPT, NEGATIVE_PROMPT = "Prompt", "Negative prompt"
 """Pairs of these keys hold the exact text where the plain form would lose some of it."""
+
+BETA_SCHEDULE = {"Beta schedule alpha": "0.6", "Beta schedule beta": "0.6"}
+"""What other programs let people change, and say of every picture with this schedule."""
 
 FURTHER = "Further text"
 """The key for lines below the pairs that are no pairs themselves."""
@@ -64,11 +68,22 @@ def write_infotext(request: Request, painted: Painted) -> str:
         "Size": f"{painted.picture.width}x{painted.picture.height}",
         "Model hash": checkpoint.short_hash,
         "Model": PurePosixPath(checkpoint.name).stem,
-        "RNG": "CPU",
+        **_words(request.filled, painted.environment.further_files),
         "Version": f"Kararli {__version__}",
     }
+    if request.sampling.schedule == "Beta":
+        facts |= BETA_SCHEDULE
     alone = request.alone(painted.index)
-    return Infotext(alone.prompt, alone.negative_prompt, pairs_of(alone, facts)).text()
+    return Infotext(alone.prompt, alone.negative_prompt, older(pairs_of(alone, facts))).text()
+
+
+def _words(filled: Filled, files: Sequence[UsedFile]) -> dict[str, str]:
+    """What the prompts were drawn from, and which files of learned words they name."""
+    embeddings = [f"{file.name}: {file.sha256[:12]}" for file in files if file.kind == "embedding"]
+    pairs = {"TI hashes": ", ".join(embeddings)}
+    if filled.prompts:
+        pairs |= {"Template": filled.template, "Negative Template": filled.negative_template}
+    return {key: text for key, text in pairs.items() if text}
 
 
 def read_infotext(text: str) -> Infotext:

@@ -86,7 +86,7 @@ ROWS = (
     Row("Size", ("width", "height"), SIZE),
     Row("Model hash"),
     Row("Model"),
-    Row("Variation seed", ("seeding.variation_seed",), SEED, always=True, when="seeding.variation_strength"),
+    Row("Variation seed", ("seeding.variation_seed",), SEED, absent=(RANDOM_SEED,)),
     Row("Variation seed strength", ("seeding.variation_strength",), NUMBER, absent=(0.0,)),
     Row("Seed resize from", ("seeding.resize_from_width", "seeding.resize_from_height"), SIZE, absent=(0, 0)),
     Row("Denoising strength", ("strength",), NUMBER),
@@ -126,15 +126,23 @@ ROWS = (
     Row("Canvas fill", ("canvas.fill",)),
     Row("Canvas overlap", ("canvas.overlap",), WHOLE),
     Row("Canvas rounds", ("canvas.rounds",), WHOLE, absent=(1,)),
-    Row("Eta", ("stochastic.eta",), NUMBER),
+    Row("Eta", ("stochastic.eta",), NUMBER, absent=(None,)),
     Row("Sigma churn", ("stochastic.churn",), NUMBER, absent=(0.0,)),
     Row("Sigma tmin", ("stochastic.churn_from",), NUMBER, absent=(0.0,)),
     Row("Sigma tmax", ("stochastic.churn_to",), NUMBER, absent=(0.0,)),
     Row("Sigma noise", ("stochastic.noise_scale",), NUMBER, absent=(1.0,)),
+    Row("Beta schedule alpha"),
+    Row("Beta schedule beta"),
+    Row("Template"),
+    Row("Negative Template"),
     Row("Emphasis", ("reading.emphasis",), absent=("Original",)),
+    Row("TI hashes"),
     Row("Version"),
 )
 """In the order in which they are written. A row whose values a request does not have is passed over."""
+
+ETA, ETA_OF_DDIM = "Eta", "Eta DDIM"
+"""A1111 has a setting for DDIM of its own, and a key for it."""
 
 NOT_IN_THE_TEXT = frozenset({"prompt", "negative_prompt", "checkpoint", "batch_count", "batch_size"})
 """Values without a row: the prompts stand above the pairs, the checkpoint is a fact (a name and a digest), and a text
@@ -151,6 +159,12 @@ def pairs_of(request: BaseModel, facts: Mapping[str, str]) -> dict[str, str]:
         if text is not None:
             pairs[row.key] = text
     return pairs
+
+
+def older(pairs: Mapping[str, str]) -> dict[str, str]:
+    """The pairs as A1111 spells them where its keys depend on the sampler."""
+    of_ddim = pairs.get("Sampler", "").startswith("DDIM")
+    return {ETA_OF_DDIM if of_ddim and key == ETA else key: text for key, text in pairs.items()}
 
 
 def values_of(pairs: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

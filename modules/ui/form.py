@@ -24,7 +24,7 @@ class Form(Generic[Model]):
     """
 
     def __init__(self, model: type[Model], translate: Translate, prefix: str = "") -> None:
-        self._model, self._translate, self._prefix = model, translate, prefix
+        self._model, self._translate, self.prefix = model, translate, prefix
         self._controls: dict[str, Component] = {}
 
     def add(self, path: str, control: Component) -> Component:
@@ -115,7 +115,7 @@ class Form(Generic[Model]):
             "label": self._translate(field.title or path),
             "info": self._translate(field.description or ""),
             "value": _default(self._model, path),
-            "elem_id": self._prefix + path.replace(".", "-"),
+            "elem_id": self.prefix + path.replace(".", "-"),
         }
 
     def _name(self, path: str) -> str:
@@ -138,7 +138,7 @@ def field_at(model: type[BaseModel], path: str) -> FieldInfo:
 
 
 def leaf_paths(model: type[BaseModel]) -> Iterator[str]:
-    """The paths of all values of a request, but `task`."""
+    """The paths of all values that a person may give: not `task`, and not what is decided at submit."""
     return (path for path, _ in leaves(model) if path != "task")
 
 

@@ -14,7 +14,9 @@ from modules.schema.requests import RANDOM_SEED, Painting
 from modules.schema.sampling import AUTOMATIC
 from modules.ui.form import Form
 from modules.ui.page import Page
+from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
+from modules.ui.seeds import seed_controls
 
 BRUSH_COLOURS = ["#ffffff", "#e41423", "#20a03e", "#1e46d7", "#fade28", "#8020a5", "#fa8c0a", "#0c0c0c"]
 
@@ -32,7 +34,9 @@ def prompt_controls(form: Form[Any], page: Page, name: str) -> Prompts:
     """Prompt, negative prompt and the button that starts."""
     form.add("checkpoint", page.checkpoint)
     prompt = form.textbox("prompt", lines=2, max_lines=12)
+    add_counter(page, prompt)
     negative = form.textbox("negative_prompt", lines=1, max_lines=8)
+    add_counter(page, negative, negative=True)
     generate = gr.Button(page.translate("Generate"), variant="primary", elem_id=f"{name}-generate")
     return Prompts(prompt, negative, generate)
 
@@ -54,6 +58,8 @@ def sampling_controls(form: Form[Any], page: Page) -> None:
         seed = form.number("seed", scale=3, info=None)
         random = gr.Button(say("Random"), min_width=80)
     random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
+    seed_controls(form, page)
+    reading_controls(form, page)
 
 
 def refiner_controls(form: Form[Any], page: Page) -> None:

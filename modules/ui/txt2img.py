@@ -15,7 +15,9 @@ from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
 from modules.ui.painting import hires_controls, refiner_controls
+from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
+from modules.ui.seeds import seed_controls, variation_seed_in
 
 EXAMPLES = (
     "a red circle on a blue background",
@@ -40,6 +42,7 @@ class Controls:
     generate: gr.Button
     random: gr.Button
     reuse: gr.Button
+    reuse_variation: gr.Button
 
 
 def txt2img_tab(page: Page) -> None:
@@ -57,7 +60,9 @@ def txt2img_controls(page: Page) -> Controls:
     say, form = page.translate, Form(Txt2Img, page.translate)
     form.add("checkpoint", page.checkpoint)
     prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True, placeholder=say(PROMPT_HINT))
+    add_counter(page, prompt)
     negative = form.textbox("negative_prompt", lines=2, max_lines=8)
+    add_counter(page, negative, negative=True)
     filler = page.fillers["txt2img"] = Filler(page, form, Txt2Img, prompt)
     generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
     gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
@@ -77,10 +82,12 @@ def txt2img_controls(page: Page) -> Controls:
             form.number("seed", scale=3, info=None)
             random = gr.Button(say("Random"), min_width=80, elem_id="seed-random")
             reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
+        reuse_variation = seed_controls(form, page)
+    reading_controls(form, page)
     hires_controls(form, page)
     refiner_controls(form, page)
     filler.connect()
-    return Controls(form, prompt, negative, generate, random, reuse)
+    return Controls(form, prompt, negative, generate, random, reuse, reuse_variation)
 
 
 def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
@@ -120,6 +127,10 @@ def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
     controls.random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
     controls.reuse.click(
         lambda shown: gr.skip() if shown is None else shown, [pane.seed], [seed], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+    controls.reuse_variation.click(
+        variation_seed_in, [pane.parameters], [form.control("seeding.variation_seed")], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
 

@@ -157,6 +157,56 @@ def test_a_seed_below_zero_or_none_is_chosen_and_told(program: Program, seed: in
     assert f"Seed: {info['seed']}" in info["infotexts"][0]
 
 
+def test_a_variation_keeps_the_seed_and_counts_its_own(program: Program) -> None:
+    answer = program.txt2img(seed=9, subseed=5, subseed_strength=0.3, batch_size=2)
+    info = json.loads(answer["info"])
+    assert (info["all_seeds"], info["all_subseeds"], info["subseed_strength"]) == ([9, 9], [5, 6], 0.3)
+    assert "Variation seed: 6, Variation seed strength: 0.3" in info["infotexts"][1]
+
+
+def test_a_random_variation_seed_is_chosen_and_told(program: Program) -> None:
+    info = json.loads(program.txt2img(seed=9, subseed=-1, subseed_strength=0.3)["info"])
+    assert info["subseed"] >= 0
+    assert f"Variation seed: {info['subseed']}," in info["infotexts"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"seed_resize_from_w": 515, "seed_resize_from_h": 64}, "Seed resize from: 512x64"),
+        ({"override_settings": {"randn_source": "NV"}}, "RNG: NV"),
+        ({"override_settings": {"eta_noise_seed_delta": 31337}}, "ENSD: 31337"),
+        ({"sampler_name": "Euler a", "eta": 0.5}, "Eta: 0.5"),
+        ({"sampler_name": "Euler a", "override_settings": {"eta_ancestral": 0.4, "eta_ddim": 0.2}}, "Eta: 0.4"),
+        ({"sampler_name": "DDIM", "override_settings": {"eta_ancestral": 0.4, "eta_ddim": 0.2}}, "Eta DDIM: 0.2"),
+        ({"sampler_name": "DDIM", "eta": 1.0}, "Eta DDIM: 1.0"),
+        (
+            {"sampler_name": "Heun", "s_churn": 3, "s_tmin": 0.1, "s_tmax": 5},
+            "Sigma churn: 3.0, Sigma tmin: 0.1, Sigma tmax: 5.0",
+        ),
+        ({"sampler_name": "DPM2 a", "override_settings": {"s_noise": 1.01}}, "Sigma noise: 1.01"),
+        ({"sampler_name": "Heun", "s_churn": 3, "override_settings": {"s_churn": 4}}, "Sigma churn: 3.0"),
+    ],
+)
+def test_what_clients_set_about_chance_acts_and_is_told(program: Program, body: dict[str, Any], named: str) -> None:
+    assert f", {named}, " in json.loads(program.txt2img(**body)["info"])["infotexts"][0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"seed_resize_from_w": -1, "seed_resize_from_h": -1},
+        {"subseed": 5},
+        {"sampler_name": "Euler a", "eta": 1.0},
+        {"sampler_name": "DPM++ 2M", "eta": 0.5, "s_churn": 3},
+        {"s_churn": 0, "s_tmax": 0, "s_tmin": 0, "s_noise": 1},
+    ],
+)
+def test_what_makes_no_difference_is_not_told(program: Program, body: dict[str, Any]) -> None:
+    infotext = json.loads(program.txt2img(**body)["info"])["infotexts"][0]
+    assert not any(word in infotext for word in ("Variation", "resize", "Eta", "Sigma"))
+
+
 def test_the_body_of_webuiapi_is_taken_and_unknown_fields_are_ignored(program: Program) -> None:
     answer = program.txt2img(**WEBUIAPI_BODY, some_extensions_field={"args": [1]})
     info = json.loads(answer["info"])
@@ -176,6 +226,7 @@ def test_the_body_of_webuiapi_is_taken_and_unknown_fields_are_ignored(program: P
         ({"sampler_name": "DPM++ 2M Exponential"}, "DPM++ 2M", "Exponential"),
         ({"sampler_name": "k_euler_a", "scheduler": "karras"}, "Euler a", "Karras"),
         ({"sampler_index": "UniPC"}, "UniPC", "Automatic"),
+        ({"sampler_name": "DPM++ 2M SDE Heun Karras"}, "DPM++ 2M SDE Heun", "Karras"),
         ({"sampler_name": None, "scheduler": None}, "Euler", "Automatic"),
     ],
 )
@@ -217,6 +268,12 @@ def test_what_is_not_there_or_not_usable_is_refused_with_400_and_its_name(
         ({"seed": 2**32}, "seed"),
         ({"steps": "many"}, "steps"),
         ({"prompt": ["no", "text"]}, "prompt"),
+        ({"subseed_strength": 2}, "subseed_strength"),
+        ({"subseed": 2**32}, "subseed"),
+        ({"seed_resize_from_w": 8192}, "seed_resize_from_w"),
+        ({"eta": 3}, "eta"),
+        ({"s_churn": -1}, "s_churn"),
+        ({"override_settings": {"randn_source": "TPU"}}, "randn_source"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_422_and_the_clients_name_of_it(
@@ -239,6 +296,39 @@ def test_pictures_are_not_sent_when_not_asked_for(program: Program) -> None:
     answer = program.txt2img(seed=8, save_images=True, send_images=False)
     assert answer["images"] == []
     assert json.loads(answer["info"])["all_seeds"] == [8]
+
+
+def test_override_settings_say_how_the_prompt_is_read(program: Program) -> None:
+    settings = {"CLIP_stop_at_last_layers": 2, "emphasis": "No norm", "unknown": 1}
+    info = json.loads(program.txt2img(prompt="(a:1.2)", override_settings=settings)["info"])
+    assert info["clip_skip"] == 2
+    assert "Clip skip: 2," in info["infotexts"][0]
+    assert "Emphasis: No norm," in info["infotexts"][0]
+    unset = {"CLIP_stop_at_last_layers": None, "emphasis": None}
+    assert json.loads(program.txt2img(override_settings=unset)["info"])["clip_skip"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"CLIP_stop_at_last_layers": 13}, "CLIP_stop_at_last_layers"),
+        ({"CLIP_stop_at_last_layers": "many"}, "CLIP_stop_at_last_layers"),
+        ({"emphasis": "Loud"}, "emphasis"),
+    ],
+)
+def test_a_way_to_read_the_prompt_that_is_not_there_is_refused_by_name(
+    program: Program, settings: dict[str, object], name: str
+) -> None:
+    answer = program.client.post("/sdapi/v1/txt2img", json={"override_settings": settings})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{name}: ")
+
+
+def test_each_pictures_own_words_are_told(program: Program) -> None:
+    info = json.loads(program.txt2img(prompt="a {red|blue|green|pink} cube", batch_size=8, seed=1)["info"])
+    assert len(set(info["all_prompts"])) > 1
+    assert [text.split("\n")[0] for text in info["infotexts"]] == info["all_prompts"]
+    assert all("Template: a {red|blue|green|pink} cube" in text for text in info["infotexts"])
 
 
 def test_override_settings_choose_the_checkpoint_for_one_request(program: Program) -> None:
@@ -408,6 +498,7 @@ def test_options_name_the_default_checkpoint(program: Program) -> None:
         "sd_model_checkpoint": "demo.safetensors",
         "samples_format": "png",
         "CLIP_stop_at_last_layers": 1,
+        "emphasis": "Original",
     }
 
 

@@ -126,7 +126,7 @@ def test_every_python_block_in_the_hooks_page_is_executed_here():
 
 
 def test_sampler_example_is_found_by_its_alias_and_steps_exactly_when_the_model_is_sure(plugins_with):
-    sampler = choose(plugins_with("register_samplers").samplers(), "k_heun")
+    sampler = choose(plugins_with("register_samplers").samplers(), "k_ralston")
     step = SimpleNamespace(sigma=2.0, sigma_next=1.0, denoise=lambda latents, sigma=None: 0.5)
     assert sampler.begin()(0.5 + 2.0 * 0.3, step) == pytest.approx(0.5 + 1.0 * 0.3)
     last = SimpleNamespace(sigma=1.0, sigma_next=0, denoise=lambda latents, sigma=None: 0.5)

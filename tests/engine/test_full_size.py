@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import webui
+from modules.api.sdapi_models import Txt2ImgBody
 from modules.engine.engine import Engine
 from modules.jobs.process import ProcessBackend
 from modules.schema.events import EngineEvent, Finished, Job, Painted
-from modules.schema.requests import Sampling, Txt2Img
 from modules.settings import load_settings
 from modules.storage.infotext import write_infotext
 from tests.engine.checkpoints import FULL_SIZE_HASH, write_checkpoint
@@ -63,21 +63,7 @@ def exact_engine(full_size: Path) -> Engine:
 @pytest.mark.parametrize("case", list(CASES))
 def test_pictures_equal_those_that_automatic1111_painted(exact_engine: Engine, case: str) -> None:
     wire, pictures = CASES[case]["request"], CASES[case]["pictures"]
-    request = Txt2Img(
-        prompt=wire["prompt"],
-        negative_prompt=wire["negative_prompt"],
-        checkpoint=NAME,
-        width=wire["width"],
-        height=wire["height"],
-        seed=wire["seed"],
-        batch_size=wire.get("batch_size", 1),
-        sampling=Sampling(
-            sampler=wire["sampler_name"],
-            schedule=wire["scheduler"],
-            steps=wire["steps"],
-            guidance_scale=wire["cfg_scale"],
-        ),
-    )
+    request = Txt2ImgBody(**wire).request().model_copy(update={"checkpoint": NAME})
     painted = paint(exact_engine, request)
     assert len(painted) == len(pictures)
     for ours, name in zip(painted, pictures, strict=True):

@@ -14,11 +14,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from modules.engine.engine import Engine
-from modules.engine.sampling.noise import SeededNoise
-from modules.engine.tasks import easel
 from modules.engine.vision.vae import Vae
-from modules.schema.requests import Hires, Img2Img, Inpaint, Masking, Request, Sampling, Txt2Img
-from tests.engine.philox import philox_normal
+from modules.schema.requests import Hires, Img2Img, Inpaint, Masking, Request, Sampling, Seeding, Txt2Img
 from tests.engine.pictures import paint_from, png
 from tests.engine.test_full_size import GOLDEN, NAME, exact_engine, full_size  # noqa: F401 - fixtures
 
@@ -26,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 COMMON: dict[str, Any] = {
     "prompt": "a photo of a cat", "negative_prompt": "blurry", "seed": 1, "width": 64, "height": 64,
-    "checkpoint": NAME, "sampling": Sampling(steps=8),
+    "checkpoint": NAME, "sampling": Sampling(steps=8), "seeding": Seeding(noise_source="NV"),
 }  # fmt: skip
 
 CASES: dict[str, tuple[Request, int]] = {
@@ -36,19 +33,6 @@ CASES: dict[str, tuple[Request, int]] = {
     "inpaint_only_masked": (Inpaint(**COMMON, masking=Masking(only_masked=True, padding=8)), 4800),
 }
 """The request, and how many numbers that program's generator had given before."""
-
-
-class CardsNoise(SeededNoise):
-    """As graphics cards draw it: what these pictures were painted with."""
-
-    def __init__(self, seeds: list[int], shape: tuple[int, ...], device: torch.device) -> None:
-        super().__init__(seeds, shape, device)
-        self._numbers, self._wanted, self._draws = seeds, shape, 0
-
-    def draw(self) -> Tensor:
-        drawn = [philox_normal(seed, self._draws, self._wanted) for seed in self._numbers]
-        self._draws += 1
-        return torch.stack(drawn)
 
 
 def crops() -> dict[str, bytes]:
@@ -72,7 +56,6 @@ def test_pictures_equal_those_that_automatic1111_painted(
         return spread.mean + spread.std * torch.randn(spread.mean.shape, generator=generator)
 
     monkeypatch.setattr(Vae, "_encode_one", drawn)
-    monkeypatch.setattr(easel, "SeededNoise", CardsNoise)
     (ours,) = paint_from(
         exact_engine, request, **{name: crops()[name] for name in ("picture", "mask") if hasattr(request, name)}
     )

@@ -1,10 +1,13 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from modules import __version__
+from modules.schema.results import UsedFile
 from modules.storage.infotext import write_infotext
+from modules.storage.reading import read_text
 from tests.storage.painting import job, painted
 
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -86,6 +89,72 @@ def test_a_name_without_marks_is_not_quoted() -> None:
 
 def test_an_ending_in_capitals_is_left_out_too() -> None:
     assert "Model: OLD," in _written(checkpoint="OLD.SAFETENSORS")
+
+
+def test_how_the_words_were_read_is_told_where_it_is_not_the_usual_way() -> None:
+    text = _written(reading={"clip_skip": 2, "emphasis": "No norm"})
+    assert "Model: demo, Clip skip: 2, RNG: CPU, Emphasis: No norm, Version" in text
+    assert "Clip skip" not in _written()
+    assert "Emphasis" not in _written()
+
+
+def test_each_picture_tells_its_own_words_and_what_they_were_drawn_from() -> None:
+    filled = {
+        "template": "a {red|blue}, barn",
+        "negative_template": "{fog|rain}",
+        "prompts": ("a red, barn", "a blue, barn"),
+        "negative_prompts": ("fog", "rain"),
+    }
+    request = job(prompt="a red, barn", negative_prompt="fog", batch_count=2, filled=filled).request
+    prompt, negative, pairs = _read(write_infotext(request, painted(index=1)))
+    assert (prompt, negative) == ("a blue, barn", "rain")
+    assert (pairs["Template"], pairs["Negative Template"]) == ("a {red|blue}, barn", "{fog|rain}")
+
+
+def test_embeddings_are_told_with_their_short_hashes() -> None:
+    record = UsedFile(kind="embedding", name="style-x", sha256="abcdef0123456789" * 4)
+    one = painted()
+    one = replace(one, environment=one.environment.model_copy(update={"further_files": (record, record)}))
+    pairs = _read(write_infotext(job().request, one))[2]
+    assert pairs["TI hashes"] == "style-x: abcdef012345, style-x: abcdef012345"
+
+
+def _line(**request: object) -> str:
+    return _written(**request).rpartition("\n")[2]
+
+
+def test_a_variation_and_a_size_are_named_where_other_programs_name_them() -> None:
+    seeding = {"variation_seed": 5, "variation_strength": 0.3, "resize_from_width": 512, "resize_from_height": 768}
+    assert (
+        "Model: demo, Variation seed: 5, Variation seed strength: 0.3, Seed resize from: 512x768, ENSD: 31337, RNG: NV,"
+        in _line(seeding={**seeding, "eta_seed_delta": 31337, "noise_source": "NV"})
+    )
+
+
+def test_the_variation_seed_is_the_pictures() -> None:
+    request = job(batch_count=4, seeding={"variation_seed": 5, "variation_strength": 0.3}).request
+    assert "Variation seed: 8," in write_infotext(request, painted(index=3))
+
+
+def test_dials_are_named_where_they_are_changed() -> None:
+    dials = {"eta": 0.5, "churn": 1.5, "churn_from": 0.1, "churn_to": 9, "noise_scale": 1.01}
+    named = "Sigma churn: 1.5, Sigma tmin: 0.1, Sigma tmax: 9.0, Sigma noise: 1.01, Version"
+    assert f"RNG: CPU, Eta: 0.5, {named}" in _line(stochastic=dials)
+    assert f"RNG: CPU, Eta DDIM: 0.5, {named}" in _line(stochastic=dials, sampling={"sampler": "DDIM"})
+    assert "Eta: 0.0," in _line(stochastic={"eta": 0})
+
+
+def test_the_beta_schedule_names_its_parameters() -> None:
+    text = _line(sampling={"schedule": "Beta"})
+    assert "Beta schedule alpha: 0.6, Beta schedule beta: 0.6," in text
+    assert read_text(text).rest == {}
+    assert read_text(text.replace("alpha: 0.6", "alpha: 0.5")).rest == {"Beta schedule alpha": "0.5"}
+
+
+def test_the_eta_of_ddim_is_read_back_from_its_own_key() -> None:
+    text = _line(stochastic={"eta": 0.25}, sampling={"sampler": "DDIM CFG++"})
+    assert "Eta DDIM: 0.25" in text
+    assert read_text(text).values["stochastic.eta"] == 0.25
 
 
 def test_the_seed_is_the_pictures_and_not_the_jobs() -> None:

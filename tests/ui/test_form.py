@@ -11,7 +11,7 @@ from modules.catalog.checkpoints import Catalog
 from modules.engine import builtin
 from modules.plugins.loading import Plugins
 from modules.schema.errors import InvalidRequest
-from modules.schema.requests import LARGEST_SEED, Sampling, Txt2Img
+from modules.schema.requests import LARGEST_SEED, Reading, Sampling, Seeding, Stochastic, Txt2Img
 from modules.settings import Settings
 from modules.ui.form import Form, bounds, field_at, leaf_paths
 from modules.ui.language import translator
@@ -48,11 +48,27 @@ def some_request(chance: random.Random) -> Txt2Img:
         seed=chance.choice([-1, 0, 7, LARGEST_SEED - 1600]),
         batch_count=chance.randint(1, 100),
         batch_size=chance.randint(1, 16),
+        reading=Reading(emphasis=chance.choice(["Original", "Ignore"]), clip_skip=chance.randint(1, 12)),
         sampling=Sampling(
             steps=chance.randint(1, 150),
             sampler=chance.choice(["Euler", "DPM++ SDE"]),
             schedule=chance.choice(["Automatic", "Karras"]),
             guidance_scale=chance.choice([1.0, 7.5, 30.0]),
+        ),
+        seeding=Seeding(
+            noise_source=chance.choice(["CPU", "GPU", "NV"]),
+            variation_seed=chance.choice([-1, 0, 9]),
+            variation_strength=chance.choice([0.0, 0.25, 1.0]),
+            resize_from_width=chance.choice([0, 512]),
+            resize_from_height=chance.choice([0, 768]),
+            eta_seed_delta=chance.choice([0, 31337]),
+        ),
+        stochastic=Stochastic(
+            eta=chance.choice([None, 0.0, 0.5]),
+            churn=chance.choice([0.0, 12.5]),
+            churn_from=chance.choice([0.0, 0.05]),
+            churn_to=chance.choice([0.0, 50.0]),
+            noise_scale=chance.choice([1.0, 1.003]),
         ),
     )
 
@@ -88,6 +104,8 @@ def test_sliders_have_the_schemas_bounds_and_defaults(form: Form[Txt2Img]) -> No
         ({"guidance_scale": 0.5}, "sampling.guidance_scale", "CFG scale"),
         ({"batch_size": 2.5}, "batch_size", "Batch size"),
         ({"prompt": "x" * 20_001}, "prompt", "Prompt"),
+        ({"eta": 2}, "stochastic.eta", "Eta"),
+        ({"variation_strength": -0.1}, "seeding.variation_strength", "Variation strength"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_controls_name(

@@ -29,6 +29,13 @@ def rules(settings: Settings) -> TakeoverRules:
     return TakeoverRules(Txt2Img, set(leaf_paths(Txt2Img)), Catalog(settings), Plugins(settings, [builtin]))
 
 
+def value_at(request: Txt2Img, path: str) -> object:
+    value: object = request
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
 def text(pairs: str) -> str:
     return f"a barn\nNegative prompt: rain\n{pairs}"
 
@@ -39,10 +46,13 @@ def test_everything_that_a_form_has_a_control_for_is_taken(rules: TakeoverRules)
             text("Steps: 9, Sampler: k_euler_a, Schedule type: karras, CFG scale: 6, Seed: 77, Size: 128x192, RNG: CPU")
         )
     )
-    assert taken.values == {
+    others = {path: value for path, value in taken.values.items() if path.startswith(("seeding.", "stochastic."))}
+    assert others == {path: value_at(Txt2Img(), path) for path in others}  # what the text is silent about
+    assert {path: value for path, value in taken.values.items() if path not in others} == {
         "prompt": "a barn", "negative_prompt": "rain", "sampling.steps": 9, "sampling.sampler": "Euler a",
         "sampling.schedule": "Karras", "sampling.guidance_scale": 6.0, "seed": 77, "width": 128, "height": 192,
         "hires.enabled": False, "refiner.checkpoint": "",
+        "reading.clip_skip": 1, "reading.emphasis": "Original",
     }  # fmt: skip
     assert taken.left_out == ()
 

@@ -3,7 +3,7 @@
 https://arxiv.org/abs/2112.10752; the sizes come from the checkpoint's header, the weights in the original layout.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -16,14 +16,20 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from modules.catalog.architecture import TEXT, UNET, VAE, Architecture
+from modules.catalog.embeddings import Embedding
 from modules.engine.devices import Hardware
 from modules.engine.sampling.guidance import Conditioning, GuidedDenoiser
 from modules.engine.sampling.levels import scaled_linear_levels
 from modules.engine.sampling.wrappers import SeeingUNet
-from modules.engine.text.clip import END, START, ClipEncoder, load_tokenizer
+from modules.engine.text.clip import ClipEncoder
+from modules.engine.text.inversion import Inversions
+from modules.engine.text.reading import read_prompts
 from modules.engine.vision.vae import Vae
+from modules.prompts.evaluating import Timeline
+from modules.prompts.tokens import END, START
 from modules.schema.errors import UnusableFile
 from modules.schema.media import cut
+from modules.schema.requests import Reading
 
 Weights = dict[str, Tensor]
 
@@ -37,24 +43,30 @@ class StableDiffusion1:
     def __init__(self, architecture: Architecture, weights: Weights, hardware: Hardware) -> None:
         self.architecture, self.hardware = architecture, hardware
         self.levels = scaled_linear_levels()
-        self._text = ClipEncoder(load_tokenizer(), _text_encoder(architecture, weights, hardware))
+        self._text = ClipEncoder(_text_encoder(architecture, weights, hardware))
         self._unet = _unet(architecture, weights, hardware)
         self.vae = Vae(_vae(architecture, weights, hardware), architecture.vae.scaling_factor, hardware)
 
-    def embed(self, prompt: str, negative_prompt: str) -> Conditioning:
-        """What the UNet attends to, for the prompt and against the negative prompt."""
+    def embed(
+        self, words: tuple[str, str], reading: Reading, timeline: Timeline, embeddings: Sequence[Embedding] = ()
+    ) -> Conditioning:
+        """What the UNet attends to over a walk; `words` are the prompt and the negative prompt."""
+        inversions = Inversions(embeddings, self.architecture.text_encoder.width)
         with self.hardware.hosting(self._text.model):
-            return Conditioning(self._text.embed(prompt), self._text.embed(negative_prompt))
+            return read_prompts(words, reading, timeline, self._text, inversions)
 
-    def denoiser(self, text: Conditioning, guidance_scale: float, seen: Tensor | None = None) -> GuidedDenoiser:
-        """The UNet under classifier-free guidance; it stays on the device while in use.
+    def denoiser(
+        self, texts: Sequence[Conditioning], guidance_scale: float, seen: Tensor | None = None
+    ) -> GuidedDenoiser:
+        """The UNet under classifier-free guidance for a walk, with one text a picture.
 
-        `seen` is what an inpainting or InstructPix2Pix checkpoint sees beside the noisy latents.
+        It stays on the device while in use. `seen` is what an inpainting or InstructPix2Pix checkpoint sees beside the
+        noisy latents.
         """
         nn.Module.to(self._unet, self.hardware.device)
         return GuidedDenoiser(
             self._unet if seen is None else cast(UNet2DConditionModel, SeeingUNet(self._unet, seen)),
-            text,
+            texts,
             guidance_scale,
             self.levels.timestep_of,
             self.architecture.prediction_type,

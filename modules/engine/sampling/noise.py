@@ -1,38 +1,145 @@
 """Noise that depends on a picture's seed alone: not on its place in a batch, and not on the machine."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from modules.engine.sampling.brownian import BrownianTree
+from modules.engine.sampling.philox import Philox
+from modules.schema.requests import Painting, Seeding
+
+Shape: TypeAlias = tuple[int, ...]
+
+Source: TypeAlias = Callable[[Shape], Tensor]
+"""Gives unit noise of a shape, other numbers each time."""
+
+NEARLY_PARALLEL = 0.9995
+"""Above this cosine there is no arc to go along."""
+
+
+class PictureNoise:
+    """One picture's noise: first the initial one, then what samplers ask for, from the same generator.
+
+    `first` is initial noise that is not simply the seed's: a variation, or that of another size, which is put into the
+    middle.
+    """
+
+    def __init__(
+        self, seed: int, shape: Shape, device: torch.device, seeding: Seeding | None = None, first: Tensor | None = None
+    ) -> None:
+        seeding = seeding or Seeding()
+        self._seed, self._shape, self._device, self._seeding = seed, shape, device, seeding
+        self._source = open_source(seeding.noise_source, seed, device)
+        self._first = first
+        self._drawn = False
+        self._tree: BrownianTree | None = None
+
+    def draw(self) -> Tensor:
+        """Fresh noise in float32 on the device."""
+        drawn = self._source(self._shape)
+        if not self._drawn:
+            self._drawn = True
+            if self._seeding.eta_seed_delta:
+                seed = self._seed + self._seeding.eta_seed_delta
+                self._source = open_source(self._seeding.noise_source, seed, self._device)
+            if self._first is not None:
+                drawn = paste_into_middle(self._first, drawn) if self._seeding.resizes else self._first
+        return drawn.to(self._device)
+
+    def brownian(self, sigma: float, sigma_next: float, span: tuple[float, float]) -> Tensor:
+        """The change of this picture's Brownian motion on the way from sigma down to sigma_next, as unit noise."""
+        if self._tree is None:
+            self._tree = BrownianTree(*span, seed=self._seed, draw=self._drawn_of)
+        return (-self._tree.change(sigma_next, sigma) / (sigma - sigma_next) ** 0.5).to(self._device)
+
+    def _drawn_of(self, seed: int) -> Tensor:
+        return open_source(self._seeding.noise_source, seed, self._device)(self._shape)
+
 
 class SeededNoise:
-    """Unit noise for a batch, each picture's from its own generator on the CPU (the same numbers on every device).
+    """Unit noise for a batch, each picture's from its own generator.
 
     The first draw is the picture's initial noise; later draws go on with the same generators.
     """
 
-    def __init__(self, seeds: Sequence[int], shape: tuple[int, ...], device: torch.device) -> None:
-        self._seeds, self._shape, self._device = seeds, shape, device
-        self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-        self._trees: list[Any] = []
+    def __init__(self, pictures: Sequence[PictureNoise]) -> None:
+        self._pictures = pictures
 
     def draw(self) -> Tensor:
         """Fresh noise [batch, *shape] in float32 on the device."""
-        drawn = [torch.randn(self._shape, generator=generator) for generator in self._generators]
-        return torch.stack(drawn).to(self._device)
+        return torch.stack([picture.draw() for picture in self._pictures])
 
     def brownian(self, sigma: float, sigma_next: float, span: tuple[float, float]) -> Tensor:
         """The change of a Brownian motion on the way from sigma down to sigma_next, as unit noise [batch, *shape].
 
         `span` holds the walk's lowest and highest noise level; each picture's motion is made for it at the first call.
         """
-        if not self._trees:
-            from torchsde import BrownianTree  # needs scipy: only the samplers that use it pay for it
+        return torch.stack([picture.brownian(sigma, sigma_next, span) for picture in self._pictures])
 
-            zeros = torch.zeros(self._shape)
-            self._trees = [BrownianTree(span[0], zeros, span[1], entropy=seed) for seed in self._seeds]
-        # torchsde rounds the ends of its motion to 6 digits, and warns of times that lie beyond them
-        steps = [-tree(round(sigma_next, 6), round(sigma, 6)) / (sigma - sigma_next) ** 0.5 for tree in self._trees]
-        return torch.stack(steps).to(self._device)
+    def apart(self) -> list["SeededNoise"]:
+        """The noise of each picture by itself."""
+        return [SeededNoise([picture]) for picture in self._pictures]
+
+
+def noise_of(
+    request: Painting, indices: Sequence[int], latent_shape: Callable[[tuple[int, int]], Shape], device: torch.device
+) -> SeededNoise:
+    """The noise of a request's pictures, with its variation and with the size that its seed is meant for."""
+    seeding = request.seeding
+    size = (seeding.resize_from_width, seeding.resize_from_height) if seeding.resizes else request.size
+    shape = latent_shape(size)
+
+    def first_of(index: int) -> Tensor | None:
+        if not seeding.resizes and not seeding.variation_strength:
+            return None
+        first = open_source(seeding.noise_source, request.seed_of(index), device)(shape)
+        if not seeding.variation_strength:
+            return first
+        other = open_source(seeding.noise_source, request.variation_seed_of(index), device)(shape)
+        return slerp(first, other, seeding.variation_strength)
+
+    whole = latent_shape(request.size)
+    return SeededNoise(
+        [PictureNoise(request.seed_of(index), whole, device, seeding, first_of(index)) for index in indices]
+    )
+
+
+def open_source(kind: str, seed: int, device: torch.device) -> Source:
+    """A generator for a seed: on the "CPU", on the device ("GPU"), or "NV", CUDA's numbers computed on the CPU.
+
+    Apple's devices have no generator worth the name; there "GPU" means the CPU's.
+    """
+    if kind == "NV":
+        philox = Philox(seed)
+        return lambda shape: torch.from_numpy(philox.randn(shape))
+    where = device if kind == "GPU" and device.type == "cuda" else torch.device("cpu")
+    generator = torch.Generator(where).manual_seed(seed)
+    return lambda shape: torch.randn(shape, generator=generator, device=where)
+
+
+def slerp(low: Tensor, high: Tensor, share: float) -> Tensor:
+    """Spherical interpolation between two noises [channels, rows, columns] (https://doi.org/10.1145/325165.325242).
+
+    The angle is taken down each column of each channel, as the ecosystem's programs take it; pictures depend on it.
+    """
+    cosine = (low / low.norm(dim=1, keepdim=True) * high / high.norm(dim=1, keepdim=True)).sum(1, keepdim=True)
+    if cosine.mean() > NEARLY_PARALLEL:
+        return low * (1 - share) + high * share
+    angle = torch.acos(cosine.clamp(-1, 1))
+    arc = (torch.sin((1 - share) * angle) * low + torch.sin(share * angle) * high) / torch.sin(angle)
+    return torch.where(torch.isfinite(arc), arc, low * (1 - share) + high * share)
+
+
+def paste_into_middle(small: Tensor, large: Tensor) -> Tensor:
+    """`large` [channels, rows, columns] with `small` over its middle; what does not fit is cut off evenly."""
+    result = large.clone()
+    inside, outside = [slice(None)], [slice(None)]
+    for have, want in zip(small.shape[1:], large.shape[1:], strict=True):
+        margin = abs(want - have) // 2 if want >= have else (have - want + 1) // 2
+        length = have if want >= have else have - 2 * margin
+        inside.append(slice(margin, margin + length) if want < have else slice(None))
+        outside.append(slice(margin, margin + length) if want >= have else slice(0, length))
+    result[tuple(outside)] = small[tuple(inside)]
+    return result

@@ -5,48 +5,19 @@ int(strength * steps) + 1 are walked.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from torch import Tensor
 
-from modules.schema.sampling import Sampler
+from modules.engine.sampling.plan import Plan, make_plan
+from modules.schema.requests import Sampling, Stochastic
+from modules.schema.sampling import Levels, Sampler, Schedule, choose
 
 ALMOST_ALL = 0.999
 """The most of a schedule that is walked from a picture: its first level is left to pure noise."""
 
-
-@dataclass(frozen=True)
-class Start:
-    """Latents at the walk's first level, and the span of noise levels that a Brownian motion is made for."""
-
-    latents: Tensor
-    span: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Course:
-    """The noise levels of a walk, the level of the noise at its start, and the span of the whole schedule."""
-
-    sigmas: Sequence[float]
-    noise_level: float
-    span: tuple[float, float]
-
-    @property
-    def steps(self) -> int:
-        """How many steps the walk takes."""
-        return len(self.sigmas) - 1
-
-    def begin(self, clean: Tensor, noise: Tensor, sampler: Sampler) -> Start:
-        """Clean latents under noise, both [batch, channels, h, w]."""
-        latents = clean + noise * self.noise_level
-        if sampler.start == "vp":  # brought to unit variance at one level, taken up at the other
-            latents = latents * ((1 + self.sigmas[0] ** 2) / (1 + self.noise_level**2)) ** 0.5
-        return Start(latents, self.span)
-
-
-def noise_span(sigmas: Sequence[float]) -> tuple[float, float]:
-    """The lowest level above 0 and the highest one."""
-    return min((sigma for sigma in sigmas if sigma > 0), default=0.0), max(sigmas)
+EVEN = "Uniform"
+"""The schedule that says where a sampler begins which spaces its steps itself."""
 
 
 def planned_steps(steps: int, strength: float, exact: bool) -> tuple[int, int]:
@@ -60,18 +31,50 @@ def planned_steps(steps: int, strength: float, exact: bool) -> tuple[int, int]:
     return steps, int(strength * steps)
 
 
-def whole_course(sigmas: Sequence[float]) -> Course:
-    """All of a schedule."""
-    return Course(sigmas, sigmas[0], noise_span(sigmas))
-
-
-def later_course(sampler: Sampler, sigmas: Sequence[float], steps: int, begin: int) -> Course:
-    """The end of a schedule of `steps` steps, from `begin` steps before its last one.
-
-    The samplers that count in timesteps take the noise of one level and begin at the next, as AUTOMATIC1111's do.
-    """
+def make_later_plan(
+    sampling: Sampling,
+    stochastic: Stochastic,
+    samplers: Sequence[Sampler],
+    schedules: Sequence[Schedule],
+    model: Levels,
+    *,
+    strength: float,
+    exact: bool,
+) -> Plan:
+    """The end of the walk that a resolved request asks for, as long as the strength says."""
+    sampler = choose(samplers, sampling.sampler)
+    steps, begin = planned_steps(sampling.steps, strength, exact)
+    finer = sampling.model_copy(update={"steps": steps})
+    plain = replace(sampler, reshape=None)
+    if sampler.spaces_itself and sampler.start == "ve":
+        plain = replace(plain, automatic=EVEN)
+    whole = make_plan(finer, stochastic, [plain], schedules, model)
     if sampler.start == "vp":
-        first = max(0, min(len(sigmas) - 1 - begin, len(sigmas) - 1))
-        return Course(sigmas[first + 1 :] or sigmas[-1:], sigmas[first], noise_span(sigmas))
-    first = max(0, min(steps - begin - 1, len(sigmas) - 2))
-    return Course(sigmas[first:], sigmas[first], noise_span(sigmas))
+        return _counted_in_timesteps(replace(whole, sampler=sampler, steps=sampling.steps), begin)
+    first = max(0, min(steps - begin - 1, len(whole.sigmas) - 2))
+    sigmas = list(whole.sigmas[first:])
+    level = sigmas[0]
+    if sampler.spaces_itself and callable(sampler.automatic) and sigmas[-2] < level:
+        between = replace(whole.levels, sigmas=(sigmas[-2], level))
+        sigmas = sampler.automatic(len(sigmas) - 1, between)
+    elif sampler.reshape is not None:
+        sigmas = sampler.reshape(sigmas)
+    return replace(
+        whole, sampler=sampler, sigmas=sigmas, steps=sampling.steps, noise_level=level, whole_span=whole.span
+    )
+
+
+def wrapped(clean: Tensor, noise: Tensor, plan: Plan) -> Tensor:
+    """Clean latents under noise, both [batch, channels, h, w], as the plan's walk begins with them."""
+    level = plan.sigmas[0] if plan.noise_level is None else plan.noise_level
+    latents = clean + noise * level
+    if plan.sampler.start == "vp":  # brought to unit variance at one level, taken up at the other
+        return latents * ((1 + plan.sigmas[0] ** 2) / (1 + level**2)) ** 0.5
+    return latents
+
+
+def _counted_in_timesteps(whole: Plan, begin: int) -> Plan:
+    """These samplers take the noise of one level and begin at the next, as AUTOMATIC1111's do."""
+    first = max(0, len(whole.sigmas) - 1 - begin)
+    sigmas = whole.sigmas[first + 1 :] or whole.sigmas[-1:]
+    return replace(whole, sigmas=sigmas, noise_level=whole.sigmas[first], whole_span=whole.span)

@@ -25,17 +25,33 @@ class MaskedDenoiser:
     def __init__(self, model: Denoiser, original: Tensor, mask: MaskAt, in_noise: bool = False) -> None:
         self._model, self._original, self._mask, self._in_noise = model, original, mask, in_noise
 
-    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
+    def __call__(self, latents: Tensor, sigma: float, timestep: float | None = None) -> Tensor:
         """The clean latents in `latents` at the level `sigma`."""
-        mask = self._mask(sigma)
-        if not self._in_noise:
-            return self.blend(self._model(latents, sigma), mask)
-        shown = latents * mask + self._original * (1 + sigma**2) ** 0.5 * (1 - mask)
-        return latents - shown + self._model(shown, sigma)
+        shown = self._shown(latents, sigma)
+        return self._seen(latents, shown, self._model(shown, sigma, timestep), sigma)
 
-    def blend(self, latents: Tensor, mask: Tensor) -> Tensor:
-        """Latents under the mask, the original ones around it."""
-        return latents * mask + self._original * (1 - mask)
+    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+        """The same with `guidance` times the guidance scale, and without the prompt."""
+        shown = self._shown(latents, sigma)
+        guided, unguided = self._model.apart(shown, sigma, guidance)
+        return self._seen(latents, shown, guided, sigma), self._seen(latents, shown, unguided, sigma)
+
+    def alone(self, index: int) -> "MaskedDenoiser":
+        """The same for picture `index` of the batch."""
+        original = self._original[index : index + 1]
+        return MaskedDenoiser(self._model.alone(index), original, self._mask, self._in_noise)
+
+    def _shown(self, latents: Tensor, sigma: float) -> Tensor:
+        if not self._in_noise:
+            return latents
+        mask = self._mask(sigma)
+        return latents * mask + self._original * (1 + sigma**2) ** 0.5 * (1 - mask)
+
+    def _seen(self, latents: Tensor, shown: Tensor, denoised: Tensor, sigma: float) -> Tensor:
+        if self._in_noise:
+            return latents - shown + denoised
+        mask = self._mask(sigma)
+        return denoised * mask + self._original * (1 - mask)
 
 
 def fading_mask(shades: Tensor, levels: Levels, start: float) -> MaskAt:
@@ -56,18 +72,28 @@ class RefinedDenoiser:
     """One model first, then another one: from a share `switch_at` of the training timesteps on, counted from noise."""
 
     def __init__(self, first: Denoiser, second: Callable[[], Denoiser], levels: Levels, switch_at: float) -> None:
-        self._now, self._second = first, second
+        self._now, self._second, self._levels = first, second, levels
         self._sigmas, self._switch_at, self._switched = np.array(levels.sigmas), switch_at, False
 
-    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
+    def __call__(self, latents: Tensor, sigma: float, timestep: float | None = None) -> Tensor:
         """The clean latents in `latents` at the level `sigma`."""
-        if not self._switched and self._passed(sigma) >= self._switch_at:
-            self._now, self._switched = self._second(), True
-        return self._now(latents, sigma)
+        return self._at(sigma)(latents, sigma, timestep)
 
-    def _passed(self, sigma: float) -> float:
+    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+        """The same with `guidance` times the guidance scale, and without the prompt."""
+        return self._at(sigma).apart(latents, sigma, guidance)
+
+    def alone(self, index: int) -> "RefinedDenoiser":
+        """The same for picture `index` of the batch, at the beginning of a walk of its own."""
+        first = self._now.alone(index)
+        return RefinedDenoiser(first, lambda: self._second().alone(index), self._levels, self._switch_at)
+
+    def _at(self, sigma: float) -> Denoiser:
         timestep = int(np.abs(self._sigmas - sigma).argmin())
-        return (len(self._sigmas) - 1 - timestep) / len(self._sigmas)
+        passed = (len(self._sigmas) - 1 - timestep) / len(self._sigmas)
+        if not self._switched and passed >= self._switch_at:
+            self._now, self._switched = self._second(), True
+        return self._now
 
 
 class EditDenoiser:
@@ -80,12 +106,27 @@ class EditDenoiser:
     def __init__(self, guided: Denoiser, seeing: Denoiser, blind: Denoiser, image_guidance_scale: float) -> None:
         self._guided, self._seeing, self._blind, self._scale = guided, seeing, blind, image_guidance_scale
 
-    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
+    def __call__(self, latents: Tensor, sigma: float, timestep: float | None = None) -> Tensor:
         """The clean latents in `latents` at the level `sigma`."""
-        guided = self._guided(latents, sigma)
+        return self._guided(latents, sigma, timestep) + self._pull(latents, sigma, timestep)
+
+    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+        """The same with `guidance` times the guidance scale, and without the prompt."""
+        guided, unguided = self._guided.apart(latents, sigma, guidance)
+        pull = self._pull(latents, sigma, None)
+        return guided + pull, unguided + pull
+
+    def alone(self, index: int) -> "EditDenoiser":
+        """The same for picture `index` of the batch."""
+        guided, seeing, blind = (part.alone(index) for part in (self._guided, self._seeing, self._blind))
+        return EditDenoiser(guided, seeing, blind, self._scale)
+
+    def _pull(self, latents: Tensor, sigma: float, timestep: float | None) -> Tensor | float:
+        """What the picture adds."""
         if self._scale == 1:
-            return guided
-        return guided + (self._scale - 1) * (self._seeing(latents, sigma) - self._blind(latents, sigma))
+            return 0.0
+        seeing, blind = self._seeing(latents, sigma, timestep), self._blind(latents, sigma, timestep)
+        return (self._scale - 1) * (seeing - blind)
 
 
 class SeeingUNet:

@@ -1,7 +1,8 @@
-"""What the painting tasks share: a job's model and text, walks over its batches, and the handing over of pictures."""
+"""What the painting tasks share: a job's model and texts, walks over its batches, and the handing over of pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from PIL import Image
 from torch import Tensor
@@ -9,15 +10,19 @@ from torch import Tensor
 from modules.engine.families.sd1 import StableDiffusion1
 from modules.engine.progress import JobProgress
 from modules.engine.sampling.loop import Denoiser, sample
-from modules.engine.sampling.noise import SeededNoise
-from modules.engine.sampling.starts import Course, later_course, planned_steps, whole_course
+from modules.engine.sampling.noise import SeededNoise, noise_of
+from modules.engine.sampling.plan import Plan
+from modules.engine.sampling.starts import wrapped
 from modules.engine.sampling.wrappers import EditDenoiser, RefinedDenoiser
+from modules.engine.text.reading import TextReader
 from modules.engine.workbench import Workbench
+from modules.prompts.evaluating import Timeline
 from modules.schema.events import Job, Painted, PictureSkipped, Report
 from modules.schema.media import Picture, flatten, read_image
-from modules.schema.requests import Painting, Sampling, Txt2Img
+from modules.schema.requests import Filled, Painting, Request, Sampling, Txt2Img
 from modules.schema.results import Environment, Result, UsedFile
-from modules.schema.sampling import Sampler
+
+AnyRequest = TypeVar("AnyRequest", bound=Painting)
 
 PaintBatch = Callable[[range], Sequence[Picture]]
 """From the indices of a batch to its pictures, in their order."""
@@ -28,9 +33,8 @@ class Walk:
     """A way down the noise levels, the same for all batches. `denoiser` makes the model for one batch."""
 
     model: StableDiffusion1
-    denoiser: Callable[[], Denoiser]
-    sampler: Sampler
-    course: Course
+    denoiser: Callable[[range], Denoiser]
+    plan: Plan
 
 
 class Easel:
@@ -42,10 +46,11 @@ class Easel:
         self.progress.stage("Loading the checkpoint", job.finished)
         self._names = _checkpoints(job.request)
         with self.progress.timed("load"):
-            self.model = self.load(job.request.checkpoint)
+            self.model = bench.models.load(job.request.checkpoint, beside=self._names)
             first, *others = (bench.models.record(name) for name in self._names)
             further = tuple(UsedFile(kind="further checkpoint", name=one.name, sha256=one.sha256) for one in others)
             self.environment = Environment(runtime=bench.runtime, checkpoint=first, further_files=further)
+        self._readers: list[TextReader] = []
         self.progress.stage("Reading the prompt", job.finished)
 
     def load(self, name: str) -> StableDiffusion1:
@@ -57,60 +62,50 @@ class Easel:
         """An input picture as RGB; what is transparent becomes white."""
         return flatten(read_image(self.job.inputs[digest]))
 
-    def walk(
-        self,
-        sampling: Sampling,
-        strength: float | None = None,
-        *,
-        exact: bool = False,
-        prompts: tuple[str, str] | None = None,
-        checkpoint: str = "",
-        seen: Tensor | None = None,
-        refined: bool = True,
-    ) -> Walk:
+    def walk(self, strength: float | None = None, *, seen: Tensor | None = None, refined: bool = True) -> Walk:
         """Plan a walk: whole from pure noise, or the last part of it from a picture, as the strength says."""
         request = self.job.request
-        model = self.load(checkpoint) if checkpoint else self.model
-        prompts = prompts or (request.prompt, request.negative_prompt)
         if strength is None:
-            sampler, sigmas = self.bench.plan(sampling, model.levels)
-            course = whole_course(sigmas)
+            plan = self.bench.plan(request.sampling, request.stochastic, self.model.levels)
         else:
-            steps, begin = planned_steps(sampling.steps, strength, exact)
-            sampler, sigmas = self.bench.plan(sampling.model_copy(update={"steps": steps}), model.levels)
-            course = later_course(sampler, sigmas, steps, begin)
-        text = model.embed(*prompts)
+            plan = self.bench.later_plan(
+                request.sampling, request.stochastic, self.model.levels, strength=strength, exact=False
+            )
+        timeline = Timeline(plan.steps * plan.sampler.model_calls)
+        return self._walk(self.model, plan, request, timeline, seen, refined)
 
-        def denoiser() -> Denoiser:
-            first = model.denoiser(text, sampling.guidance_scale, seen)
-            if not (refined and request.refiner.checkpoint):
-                return first
-            return RefinedDenoiser(first, refiner, model.levels, request.refiner.switch_at)
+    def second_walk(self, request: Txt2Img, first: Plan, seen: Tensor | None) -> Walk:
+        """Plan hires fix's walk: with as many steps as are asked for, and with words of its own."""
+        hires = request.hires
+        own = {"steps": hires.steps, "sampler": hires.sampler, "schedule": hires.schedule}
+        sampling: Sampling = request.sampling.model_copy(update={name: value for name, value in own.items() if value})
+        model = self.load(hires.checkpoint) if hires.checkpoint else self.model
+        plan = self.bench.later_plan(
+            sampling, request.stochastic, model.levels, strength=hires.strength, exact=True
+        )  # fmt: skip
+        timeline = Timeline(plan.steps * plan.sampler.model_calls, before=first.steps * first.sampler.model_calls)
+        return self._walk(model, plan, _with_hires_words(request), timeline, seen, refined=True)
 
-        def refiner() -> Denoiser:
-            model.rest()
-            other = self.load(request.refiner.checkpoint)
-            return other.denoiser(other.embed(*prompts), sampling.guidance_scale, seen)
-
-        return Walk(model, denoiser, sampler, course)
-
-    def edit_walk(self, sampling: Sampling, strength: float, seen: Tensor, image_guidance_scale: float) -> Walk:
+    def edit_walk(self, strength: float, seen: Tensor, image_guidance_scale: float) -> Walk:
         """A walk of an InstructPix2Pix checkpoint."""
-        model, request = self.model, self.job.request
-        walk = self.walk(sampling, strength, seen=seen)
-        negative = model.embed(request.negative_prompt, request.negative_prompt)
-        guided = walk.denoiser
+        walk, request = self.walk(strength, seen=seen), self.job.request
+        away = [request.words_of(index)[1] for index in range(request.picture_count)]
+        timeline = Timeline(walk.plan.steps * walk.plan.sampler.model_calls)
+        negative = self._reader(self.model, _with_words(request, away, away), timeline)
 
-        def denoiser() -> Denoiser:
-            seeing, blind = model.denoiser(negative, 1.0, seen), model.denoiser(negative, 1.0, seen * 0)
-            return EditDenoiser(guided(), seeing, blind, image_guidance_scale)
+        def denoiser(batch: range) -> Denoiser:
+            texts = [negative.of(index) for index in batch]
+            seeing, blind = (self.model.denoiser(texts, 1.0, sight) for sight in (seen, seen * 0))
+            return EditDenoiser(walk.denoiser(batch), seeing, blind, image_guidance_scale)
 
-        return Walk(model, denoiser, walk.sampler, walk.course)
+        return replace(walk, denoiser=denoiser)
 
-    def noise(self, batch: range, shape: tuple[int, ...], offset: int = 0) -> SeededNoise:
-        """Each picture's noise from its own seed. `offset` makes other noise of the same seeds."""
-        seeds = [(self.job.request.seed_of(index) + offset) % 2**32 for index in batch]
-        return SeededNoise(seeds, shape, self.model.hardware.device)
+    def noise(self, batch: range, size: tuple[int, int], offset: int = 0) -> SeededNoise:
+        """Each picture's noise from its own seed, for a width and height. `offset` makes other noise of these seeds."""
+        request = self.job.request
+        seed = (request.seed + offset) % 2**32
+        sized = request.model_copy(update={"width": size[0], "height": size[1], "seed": seed})
+        return noise_of(sized, batch, self.model.latent_shape, self.model.hardware.device)
 
     def go(
         self,
@@ -128,17 +123,16 @@ class Easel:
 
         `around` wraps the model; of `total` steps of the batch, `before` were taken by earlier walks.
         """
-        start = None
-        if clean is not None:
-            start = walk.course.begin(clean, noise.draw() * multiplier, walk.sampler)
-        total = total or walk.course.steps
+        start = None if clean is None else wrapped(clean, noise.draw() * multiplier, walk.plan)
+        total = total or walk.plan.count
 
-        def tell(step: int, _steps: int, latents: Tensor) -> None:
+        def tell(step: int, steps: int, latents: Tensor) -> None:
             preview = walk.model.vae.preview
-            self.progress.step(batch[0], len(batch), before + step, total, lambda: preview(latents))
+            taken = before + step * walk.plan.count // steps
+            self.progress.step(batch[0], len(batch), taken, total, lambda: preview(latents))
 
         with self.progress.timed("sampling"):
-            latents = sample(around(walk.denoiser()), noise, walk.sampler, walk.course.sigmas, tell, start)
+            latents = sample(around(walk.denoiser(batch)), noise, walk.plan, tell, start)
             walk.model.rest()
         return latents
 
@@ -157,9 +151,55 @@ class Easel:
             except PictureSkipped:
                 continue
             for index, picture in zip(batch, pictures, strict=True):
-                last = index == batch[-1]
-                self._report(Painted(index, request.seed_of(index), picture, self.environment, last_of_batch=last))
+                used, last = self._environment_of(index), index == batch[-1]
+                self._report(Painted(index, request.seed_of(index), picture, used, last_of_batch=last))
         return Result(request=request, environment=self.environment, timings=self.progress.timings())
+
+    def _walk(
+        self,
+        model: StableDiffusion1,
+        plan: Plan,
+        request: Request,
+        timeline: Timeline,
+        seen: Tensor | None,
+        refined: bool,
+    ) -> Walk:
+        texts, scale = self._reader(model, request, timeline), request.sampling.guidance_scale
+
+        def denoiser(batch: range) -> Denoiser:
+            first = model.denoiser([texts.of(index) for index in batch], scale, seen)
+            if not (refined and request.refiner.checkpoint):
+                return first
+            return RefinedDenoiser(first, lambda: refiner(batch), model.levels, request.refiner.switch_at)
+
+        def refiner(batch: range) -> Denoiser:
+            model.rest()
+            other = self.load(request.refiner.checkpoint)
+            read = self._reader(other, request, timeline)
+            return other.denoiser([read.of(index) for index in batch], scale, seen)
+
+        return Walk(model, denoiser, plan)
+
+    def _reader(self, model: StableDiffusion1, request: Request, timeline: Timeline) -> TextReader:
+        reader = TextReader(model, self.bench.models, request, timeline)
+        self._readers.append(reader)
+        return reader
+
+    def _environment_of(self, index: int) -> Environment:
+        """With the learned words that picture `index` owes something to."""
+        words = dict.fromkeys(file for reader in self._readers for file in reader.embeddings(index))
+        return self.environment.model_copy(update={"further_files": (*self.environment.further_files, *words)})
+
+
+def _with_hires_words(request: Txt2Img) -> Txt2Img:
+    hires, words = request.hires, [request.words_of(index) for index in range(request.picture_count)]
+    towards = [hires.prompt or prompt for prompt, _ in words]
+    return _with_words(request, towards, [hires.negative_prompt or negative for _, negative in words])
+
+
+def _with_words(request: AnyRequest, prompts: Sequence[str], negative_prompts: Sequence[str]) -> AnyRequest:
+    filled = Filled(prompts=tuple(prompts), negative_prompts=tuple(negative_prompts))
+    return request.model_copy(update={"filled": filled})
 
 
 def _checkpoints(request: Painting) -> list[str]:

@@ -25,13 +25,13 @@ def img2img(job: Job, bench: Workbench, report: Report) -> Result:
         image = resized(image, request.size, "stretch")
     seen = model.sight(request.size, image)
     if model.architecture.edits and seen is not None:
-        walk = easel.edit_walk(request.sampling, request.strength, seen, request.image_guidance_scale)
+        walk = easel.edit_walk(request.strength, seen, request.image_guidance_scale)
     else:
-        walk = easel.walk(request.sampling, request.strength, seen=seen)
+        walk = easel.walk(request.strength, seen=seen)
 
     def paint(batch: range) -> list[Picture]:
         latents = clean.expand(len(batch), -1, -1, -1)
-        noise = easel.noise(batch, tuple(clean.shape[1:]))
+        noise = easel.noise(batch, request.size)
         return easel.decode(easel.go(walk, batch, noise, latents, multiplier=request.noise_multiplier))
 
     return easel.paint(paint)

@@ -28,15 +28,15 @@ def inpaint(job: Job, bench: Workbench, report: Report) -> Result:
     clean = easel.model.vae.encode([image])
     shades = latent_mask(layout.mask, clean, rounded=not request.masking.soft)
     seen = easel.model.sight(request.size, layout.image, layout.mask)
-    walk = easel.walk(request.sampling, request.strength, seen=seen)
+    walk = easel.walk(request.strength, seen=seen)
 
     def paint(batch: range) -> list[Picture]:
         latents = clean.expand(len(batch), -1, -1, -1)
         if request.masking.content == "latent noise":
-            latents = latents * (1 - shades) + easel.noise(batch, tuple(clean.shape[1:])).draw() * shades
+            latents = latents * (1 - shades) + easel.noise(batch, request.size).draw() * shades
         elif request.masking.content == "latent nothing":
             latents = latents * (1 - shades)
-        noise = easel.noise(batch, tuple(clean.shape[1:]))
+        noise = easel.noise(batch, request.size)
         around, last = held_outside(walk, latents, shades, request.masking.soft)
         latents = easel.go(walk, batch, noise, latents, multiplier=request.noise_multiplier, around=around)
         return put_back(layout, easel.decode(last(latents)))
@@ -48,8 +48,8 @@ def held_outside(
     walk: Walk, original: Tensor, shades: Tensor, soft: bool
 ) -> tuple[Callable[[Denoiser], Denoiser], Callable[[Tensor], Tensor]]:
     """What keeps the latents outside the mask through a walk, and what brings them back after it."""
-    fading = fading_mask(shades, walk.model.levels, walk.course.noise_level)
-    in_noise = walk.sampler.start == "vp"
+    fading = fading_mask(shades, walk.model.levels, walk.plan.noise_level or walk.plan.sigmas[0])
+    in_noise = walk.plan.sampler.start == "vp"
     whole = (shades > 0).to(shades.dtype) if soft else shades
 
     def around(model: Denoiser) -> Denoiser:

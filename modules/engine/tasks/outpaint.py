@@ -41,17 +41,17 @@ def _extend(
         for image, seed in zip(images, map(request.seed_of, batch), strict=True)
     ]
     clean = easel.model.vae.encode([layout.image for layout in layouts])
-    shape, mask = tuple(clean.shape[1:]), layouts[0].mask
+    mask = layouts[0].mask
     shades = latent_mask(mask, clean, rounded=True)
     if request.canvas.fill == "latent noise":
-        other = easel.noise(batch, shape, offset=(number + 1) * ROUND_SEEDS + 1)
+        other = easel.noise(batch, mask.size, offset=(number + 1) * ROUND_SEEDS + 1)
         clean = clean * (1 - shades) + other.draw() * shades
     seen = easel.model.sight(mask.size, layouts[0].image, mask)
-    walk = easel.walk(request.sampling, request.strength, seen=seen)
+    walk = easel.walk(request.strength, seen=seen)
     around, last = held_outside(walk, clean, shades, soft=False)
-    steps = walk.course.steps
+    steps = walk.plan.count
     latents = easel.go(
-        walk, batch, easel.noise(batch, shape, offset=number * ROUND_SEEDS), clean,
+        walk, batch, easel.noise(batch, mask.size, offset=number * ROUND_SEEDS), clean,
         multiplier=request.noise_multiplier, around=around, before=number * steps, total=request.canvas.rounds * steps,
     )  # fmt: skip
     painted = easel.decode(last(latents))

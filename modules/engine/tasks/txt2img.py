@@ -22,12 +22,12 @@ def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
     assert isinstance(request, Txt2Img)
     easel = Easel(job, bench, report)
     seen = easel.model.sight(request.size, None)
-    first = easel.walk(request.sampling, seen=seen, refined=not request.hires.enabled)
+    first = easel.walk(seen=seen, refined=not request.hires.enabled)
     if request.hires.enabled:
-        return easel.paint(partial(_paint_twice, easel, request, first, _second_walk(easel, request)))
+        return easel.paint(partial(_paint_twice, easel, request, first, _second_walk(easel, request, first)))
 
     def paint(batch: range) -> list[Picture]:
-        noise = easel.noise(batch, easel.model.latent_shape(request.size))
+        noise = easel.noise(batch, request.size)
         return easel.decode(easel.go(first, batch, noise))
 
     return easel.paint(paint)
@@ -50,26 +50,20 @@ def hires_size(size: tuple[int, int], hires: Hires) -> tuple[tuple[int, int], tu
     return (wide if width / height < hires.width / hires.height else tall), (hires.width, hires.height)
 
 
-def _second_walk(easel: Easel, request: Txt2Img) -> Walk:
-    hires, sampling = request.hires, request.sampling
-    own = {"steps": hires.steps, "sampler": hires.sampler, "schedule": hires.schedule}
-    sampling = sampling.model_copy(update={name: value for name, value in own.items() if value})
-    prompts = (hires.prompt or request.prompt, hires.negative_prompt or request.negative_prompt)
-    model = easel.load(hires.checkpoint) if hires.checkpoint else easel.model
-    seen = model.sight(hires_size(request.size, hires)[1], None)
-    return easel.walk(
-        sampling, hires.strength, exact=True, prompts=prompts, checkpoint=hires.checkpoint, seen=seen
-    )  # fmt: skip
+def _second_walk(easel: Easel, request: Txt2Img, first: Walk) -> Walk:
+    model = easel.load(request.hires.checkpoint) if request.hires.checkpoint else easel.model
+    return easel.second_walk(request, first.plan, model.sight(hires_size(request.size, request.hires)[1], None))
 
 
 def _paint_twice(easel: Easel, request: Txt2Img, first: Walk, second: Walk, batch: range) -> list[Picture]:
     """The hires fix: the first picture enlarged, then walked down once more from a weaker noise."""
-    steps = (0 if request.hires.first_pass else first.course.steps) + second.course.steps
+    steps = (0 if request.hires.first_pass else first.plan.count) + second.plan.count
     latents = _first_pass(easel, request, first, batch, steps)
     latents = _enlarged(easel, request, latents, first, second)
     if request.hires.strength > 0:
-        noise = easel.noise(batch, tuple(latents.shape[1:]))
-        taken = steps - second.course.steps
+        factor = easel.model.architecture.vae.factor
+        noise = easel.noise(batch, (latents.shape[3] * factor, latents.shape[2] * factor))
+        taken = steps - second.plan.count
         latents = easel.go(second, batch, noise, latents, before=taken, total=steps)
     return easel.decode(latents, second.model)
 
@@ -79,7 +73,7 @@ def _first_pass(easel: Easel, request: Txt2Img, walk: Walk, batch: range, steps:
     if request.hires.first_pass:
         picture = resized(easel.picture(request.hires.first_pass), request.size, "stretch")
         return easel.model.vae.encode([picture]).expand(len(batch), -1, -1, -1)
-    return easel.go(walk, batch, easel.noise(batch, easel.model.latent_shape(request.size)), total=steps)
+    return easel.go(walk, batch, easel.noise(batch, request.size), total=steps)
 
 
 def _enlarged(easel: Easel, request: Txt2Img, latents: Tensor, first: Walk, second: Walk) -> Tensor:

@@ -1,48 +1,75 @@
-"""Prompts of any length through a CLIP text encoder."""
+"""Chunks of tokens through a CLIP text encoder."""
 
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
 
 import torch
-from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from torch import Tensor, nn
+from transformers import CLIPTextModel
 
-WINDOW = 75
-"""Tokens that fit between the start and the end token of one pass."""
+from modules.prompts.chunks import EMPTY, Chunk
+from modules.schema.requests import Reading
 
-VOCABULARY = 49408
-START, END = 49406, 49407
-"""Ids of the two special tokens."""
-_FOLDER = Path(__file__).parent / "clip"
-
-
-def load_tokenizer() -> CLIPTokenizer:
-    """CLIP's tokenizer, from the vocabulary bundled here; no network."""
-    tokenizer = CLIPTokenizer(
-        vocab=str(_FOLDER / "vocab.json"),
-        merges=str(_FOLDER / "merges.txt"),
-        model_max_length=77,
-    )
-    assert len(tokenizer) == VOCABULARY, "the bundled CLIP vocabulary is not whole"
-    return tokenizer
+Vectors = Callable[[str], Tensor]
+"""An embedding's name -> its vectors [count, width]."""
 
 
 class ClipEncoder:
     """Turns prompts into the embeddings that a UNet attends to."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, model: CLIPTextModel) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, model: CLIPTextModel) -> None:
         self.model = model
 
-    def windows(self, prompt: str) -> list[list[int]]:
-        """Token ids in passes of 77: start, up to 75 tokens, then end tokens. An empty prompt has one pass too."""
-        tokens: list[int] = self.tokenizer(prompt, add_special_tokens=False, truncation=False, verbose=False)[
-            "input_ids"
-        ]  # type: ignore[assignment]
-        parts = [tokens[first : first + WINDOW] for first in range(0, len(tokens), WINDOW)] or [[]]
-        return [[START, *part, *[END] * (WINDOW + 1 - len(part))] for part in parts]
+    def encode(self, lines: Sequence[Sequence[Chunk]], reading: Reading, vectors: Vectors) -> Tensor:
+        """Embeddings [lines, 77 * chunks, width] of the layer that `reading` chooses, after the last layer's norm.
 
-    def embed(self, prompt: str) -> Tensor:
-        """Embeddings [1, 77 * passes, width] of the last layer, after its norm."""
-        ids = torch.tensor(self.windows(prompt), device=self.model.device)
-        hidden = self.model(input_ids=ids).last_hidden_state
-        return hidden.reshape(1, -1, hidden.shape[-1])
+        Shorter lines are filled up with empty chunks. Lines are stages of one schedule: emphasis "Original" keeps the
+        mean over all of them.
+        """
+        known: dict[Chunk, Tensor] = {}
+        for chunk in {*(chunk for line in lines for chunk in line), EMPTY}:
+            known[chunk] = self._hidden(chunk, reading.clip_skip, vectors)
+        columns = zip_longest(*lines, fillvalue=EMPTY)
+        return torch.cat([self._weighed(column, known, reading.emphasis) for column in columns], dim=1)
+
+    def _hidden(self, chunk: Chunk, clip_skip: int, vectors: Vectors) -> Tensor:
+        """[77, width]. Each chunk goes through alone, so that no other one changes its last digits."""
+        ids = torch.tensor([chunk.tokens], device=self.model.device)
+        with _inserted(self.model.embeddings.token_embedding, chunk, vectors):
+            output = self.model(input_ids=ids, output_hidden_states=clip_skip > 1)
+        if clip_skip == 1:
+            return output.last_hidden_state[0]
+        return self.model.final_layer_norm(output.hidden_states[-clip_skip])[0]
+
+    def _weighed(self, column: Sequence[Chunk], known: dict[Chunk, Tensor], emphasis: str) -> Tensor:
+        """[lines, 77, width]: one chunk of each line, each token's embedding times its weight."""
+        hidden = torch.stack([known[chunk] for chunk in column])
+        weights = torch.tensor([chunk.weights for chunk in column], device=hidden.device)
+        if emphasis not in ("Original", "No norm") or bool((weights == 1).all()):
+            return hidden
+        exact = hidden.float()
+        weighed = exact * weights[..., None]
+        if emphasis == "Original":
+            weighed = weighed * (exact.mean() / weighed.mean())
+        return weighed.to(hidden.dtype)
+
+
+@contextmanager
+def _inserted(tokens: nn.Module, chunk: Chunk, vectors: Vectors) -> Iterator[None]:
+    """While it lasts, embeddings stand in place of the tokens that wait for them."""
+
+    def insert(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        output = output.clone()
+        for place in chunk.inserts:
+            first = place.start + 1  # after the start token
+            fitting = vectors(place.name)[: output.shape[1] - 1 - first]
+            output[0, first : first + len(fitting)] = fitting.to(output)
+        return output
+
+    hook = tokens.register_forward_hook(insert) if chunk.inserts else None
+    try:
+        yield
+    finally:
+        if hook is not None:
+            hook.remove()

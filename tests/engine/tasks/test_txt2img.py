@@ -12,8 +12,11 @@ from safetensors.torch import load_file, save_file
 from modules.catalog.headers import read_header
 from modules.engine.engine import Engine
 from modules.engine.sampling.samplers import SAMPLERS
+from modules.engine.sampling.schedules import SCHEDULES
+from modules.prompts.evaluating import Timeline
 from modules.schema.errors import KararliError
 from modules.schema.events import Job, JobCancelled, Painted, PictureSkipped, Progress
+from modules.schema.requests import Reading, Seeding, Txt2Img
 from tests.conftest import DEMO
 from tests.engine.conftest import build, images, paint, request_for
 from tests.looking import look
@@ -33,7 +36,7 @@ def test_every_sampler_paints_what_was_asked_for(engine: Engine, sampler: str) -
     assert (seen.colour, seen.shape, seen.background) == ("green", "square", "yellow")
 
 
-@pytest.mark.parametrize("schedule", ["Karras", "Exponential", "SGM Uniform", "Simple", "Normal", "Uniform"])
+@pytest.mark.parametrize("schedule", [schedule.label for schedule in SCHEDULES])
 def test_every_schedule_paints_what_was_asked_for(engine: Engine, schedule: str) -> None:
     (image,) = images(engine, request_for("a red circle on a blue background", 2, schedule=schedule))
     seen = look(image)
@@ -65,6 +68,33 @@ def test_the_same_request_gives_the_same_pixels_and_another_seed_others(engine: 
     assert difference(first, other) > 10
 
 
+@pytest.mark.parametrize("source", ["NV", "GPU"])
+def test_noise_of_every_source_paints_what_was_asked_for(engine: Engine, source: str) -> None:
+    request = request_for("a red circle on a blue background", 2, seeding=Seeding(noise_source=source))  # type: ignore
+    seen = look(images(engine, request)[0])
+    assert (seen.colour, seen.shape, seen.background) == ("red", "circle", "blue")
+
+
+def test_a_small_variation_changes_the_picture_a_little_and_a_large_one_more(engine: Engine) -> None:
+    def painted(strength: float) -> np.ndarray:
+        seeding = Seeding(variation_seed=77, variation_strength=strength)
+        (image,) = images(engine, request_for("a large green heart on a white background", 3, steps=8, seeding=seeding))
+        return np.asarray(image).astype(int)
+
+    plain, small, large = painted(0), painted(0.05), painted(1)
+    assert 0 < np.abs(plain - small).mean() < np.abs(plain - large).mean()
+
+
+def test_pictures_of_a_batch_with_a_variation_are_those_painted_alone(engine: Engine) -> None:
+    def request(count: int, variation_seed: int) -> Txt2Img:
+        seeding = Seeding(variation_seed=variation_seed, variation_strength=0.4, noise_source="NV")
+        return request_for("a red ring on a white background", 3, steps=5, seeding=seeding, batch_size=count)
+
+    together = images(engine, request(3, 20))
+    for index, image in enumerate(together):
+        assert difference(image, images(engine, request(1, 20 + index))[0]) <= 1
+
+
 def test_a_job_that_was_cut_off_makes_only_the_missing_pictures(engine: Engine) -> None:
     request = request_for("a red ring on a white background", 3, steps=5, batch_size=2, batch_count=2)
     whole, rest = paint(engine, request), paint(engine, request, finished=1)
@@ -92,9 +122,9 @@ def test_a_prompt_may_be_longer_than_one_pass_of_the_text_encoder(engine: Engine
     short = "a red circle on a blue background"
     long = short + ", lovely" * 100
     with torch.inference_mode():
-        text = engine._workbench().models.load("demo.safetensors").embed(long, "")
-    assert text.positive.shape[1] == 3 * 77
-    assert text.negative.shape[1] == 77
+        text = engine._workbench().models.load("demo.safetensors").embed((long, ""), Reading(), Timeline(20))
+    assert text.positive[0].at(0).shape[1] == 3 * 77
+    assert text.negative.at(0).shape[1] == 77
     (image,), (other,) = (images(engine, request_for(prompt, 4)) for prompt in (short, long))
     assert difference(image, other) > 10
 
