@@ -133,7 +133,7 @@ class Txt2ImgBody(PaintingBody):
     hr_negative_prompt: str | None = ""
     firstpass_image: str | None = Field(default=None, description="A picture in place of the first pass, in base64.")
 
-    def request(self, keep: KeepPicture) -> Txt2Img:
+    def request(self, keep: KeepPicture = lambda _picture: "") -> Txt2Img:
         """The same in our words. Raises pydantic's ValidationError for values out of bounds."""
         return Txt2Img(**self.painting(), hires=self._hires(keep) if self.enable_hr else Hires())
 

@@ -41,7 +41,7 @@ def painted(page: Page, tab: str, prompt: str) -> Image.Image:
 def on_canvas(page: Page) -> None:
     """The editor shows the picture once its tools are there."""
     expect(page.locator("#inpaint-picture canvas").first).to_be_visible()
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(5000)  # it places the picture by and by, and says nothing when it has
 
 
 def test_a_circle_becomes_a_star_and_goes_on_to_inpainting(page: Page, tmp_path: Path) -> None:
