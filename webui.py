@@ -24,7 +24,7 @@ def build_engine(settings: Settings) -> Engine:
     from modules.engine.engine import Engine
 
     plugins = Plugins(settings, [builtin])
-    return Engine(settings, plugins.tasks(), plugins.samplers(), plugins.schedules())
+    return Engine(settings, plugins.tasks(), plugins.samplers(), plugins.schedules(), plugins.upscalers())
 
 
 def build_backend(settings: Settings) -> Backend:
@@ -46,8 +46,9 @@ def build_backend(settings: Settings) -> Backend:
 def open_jobs(settings: Settings, owner: str, plugins: Plugins | None = None, catalog: Catalog | None = None) -> Jobs:
     """The jobs service over a data folder, with its engine on the way."""
     plugins = plugins or Plugins(settings, [builtin])
-    resolve = Resolver(catalog or Catalog(settings), plugins.samplers(), plugins.schedules())
-    jobs = Jobs(build_backend(settings), Archive(settings, owner), resolve)
+    archive, catalog = Archive(settings, owner), catalog or Catalog(settings)
+    resolve = Resolver(catalog, plugins.samplers(), plugins.schedules(), plugins.upscalers(), read=archive.inputs.read)
+    jobs = Jobs(build_backend(settings), archive, resolve)
     jobs.start()
     return jobs
 

@@ -1,4 +1,6 @@
-"""The command line: serve · txt2img · check · test. It parses, then uses the jobs service like everyone.
+"""The command line: serve · txt2img · img2img · inpaint · outpaint · check · test.
+
+It parses, then uses the jobs service like everyone.
 
 Options are made from the schema and from the settings, so that they cannot differ from the page's.
 """
@@ -8,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -26,7 +28,8 @@ from modules.jobs.checking import Outcome, Verdict, check
 from modules.jobs.service import Jobs
 from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
-from modules.schema.requests import Txt2Img
+from modules.schema.paths import flat_name, leaves
+from modules.schema.requests import Img2Img, Inpaint, Outpaint, Txt2Img
 from modules.settings import REPOSITORY, Settings, load_settings
 from modules.storage.opening import UnreadablePicture, file_bytes
 
@@ -40,8 +43,12 @@ CHECKS = (
 
 CHECK_CODES = {Outcome.IDENTICAL: 0, Outcome.CLOSE: 3, Outcome.DIFFERENT: 4, Outcome.IMPOSSIBLE: 5}
 """How `check` ends; with several pictures the greatest counts."""
+_FILES = ("picture", "mask", "hires_first_pass")
+"""Values that are digests of input pictures: files on the command line, where they can be given at all."""
 
 _console = Console(stderr=True)
+
+PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint)
 
 
 def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> None:
@@ -79,12 +86,14 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         """Serve the page and the API (the default command)."""
         serve(load_settings(values))
 
-    def txt2img_command(prompt: str, output: Path | None, **values: Any) -> None:
-        """Paint pictures from words."""
+    def paint(model: type[PaintingRequest], output: Path | None, values: dict[str, Any]) -> None:
         settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
-        request = _request({"prompt": prompt, **values})
+        files = {name: values.pop(name) for name in _FILES if name in values}
+        _request(model, values)  # what is wrong with it is said before the engine starts
         jobs = open_jobs(settings)
         try:
+            digests = {name: _keep(jobs, file) for name, file in files.items() if file is not None}
+            request = _request(model, {**values, **digests})
             _follow(jobs, jobs.submit(request, save=output is None), output)
         finally:
             jobs.close()
@@ -99,6 +108,22 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
             jobs.close()
         raise SystemExit(max(CHECK_CODES[outcome] for outcome in outcomes))
 
+    def txt2img_command(output: Path | None, **values: Any) -> None:
+        """Paint pictures from words."""
+        paint(Txt2Img, output, values)
+
+    def img2img_command(output: Path | None, **values: Any) -> None:
+        """Paint pictures from words and a picture."""
+        paint(Img2Img, output, values)
+
+    def inpaint_command(output: Path | None, **values: Any) -> None:
+        """Paint a part of a picture anew."""
+        paint(Inpaint, output, values)
+
+    def outpaint_command(output: Path | None, **values: Any) -> None:
+        """Continue a picture beyond its sides."""
+        paint(Outpaint, output, values)
+
     def test_command(
         arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
     ) -> None:
@@ -111,15 +136,21 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
                 raise SystemExit(code)
 
     settings_options = list(_options(Settings, "Settings"))
+    picture = _parameter("picture", Annotated[Path, typer.Argument(help="The picture to start from.")])
     prompt = _parameter("prompt", Annotated[str, typer.Argument(help=_help(Txt2Img.model_fields["prompt"]))])
+    mask = _parameter(
+        "mask",
+        Annotated[
+            Path | None, typer.Option(help="A picture, white where to paint; without it: where PICTURE is transparent.")
+        ],
+        None,
+    )
     output = _parameter(
         "output",
         Annotated[Path | None, typer.Option("-o", "--output", help="Where to put the PNG, instead of outputs/.")],
         None,
     )
-    request_options = [option for option in _options(Txt2Img, "Request") if option.name != "prompt"]
     app.command("serve")(_with_parameters(serve_command, settings_options))
-    app.command("txt2img")(_with_parameters(txt2img_command, [prompt, output, *request_options, *settings_options]))
     checked = _parameter("pictures", Annotated[list[Path], typer.Argument(help="Pictures that were made here.")])
     differences = _parameter(
         "output",
@@ -127,6 +158,16 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         None,
     )
     app.command("check")(_with_parameters(check_command, [checked, differences, *settings_options]))
+    for model, command, first in (
+        (Txt2Img, txt2img_command, [prompt]),
+        (Img2Img, img2img_command, [picture, prompt]),
+        (Inpaint, inpaint_command, [picture, prompt, mask]),
+        (Outpaint, outpaint_command, [picture, prompt]),
+    ):
+        options = [option for option in _options(model, "Request") if option.name not in ("prompt", *_FILES)]
+        app.command(model.model_fields["task"].default)(
+            _with_parameters(command, [*first, output, *options, *settings_options])
+        )
     app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
     return app
 
@@ -223,36 +264,43 @@ def _write(path: Path, content: bytes) -> None:
         raise KararliError(f"{path} cannot be written ({error.strerror}). Choose another place for -o.") from None
 
 
-def _request(values: Mapping[str, Any]) -> Txt2Img:
-    """The request that options make; those not given keep the schema's defaults."""
-    given = {name: value for name, value in values.items() if value is not None}
-    tree: dict[str, Any] = {}
-    for name, field in Txt2Img.model_fields.items():
-        if _is_decided(field):
-            continue
-        if _is_model(field):
-            tree[name] = {leaf: given[leaf] for leaf in field.annotation.model_fields if leaf in given}  # type: ignore[union-attr]
-        elif name in given:
-            tree[name] = given[name]
+def _keep(jobs: Jobs, file: Path) -> str:
     try:
-        return Txt2Img.model_validate(tree)
+        return jobs.keep_picture(file.read_bytes())
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{file}: {error}", error.field) from None
+    except OSError as error:
+        raise KararliError(f"{file} cannot be read ({error.strerror}). Is it the right file?") from None
+
+
+def _request(model: type[PaintingRequest], values: Mapping[str, Any]) -> PaintingRequest:
+    """The request that options make; those not given keep the schema's defaults."""
+    tree: dict[str, Any] = {}
+    for path, _ in leaves(model):
+        if (value := values.get(flat_name(model, path))) is not None:
+            *parents, last = path.split(".")
+            branch = tree
+            for parent in parents:
+                branch = branch.setdefault(parent, {})
+            branch[last] = value
+    try:
+        return model.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][-1])
-        raise InvalidRequest(f"--{name.replace('_', '-')}: {first['msg']}.", name) from None
+        path = ".".join(str(part) for part in first["loc"])
+        name = flat_name(model, path) if path else ""
+        raise InvalidRequest(f"--{name.replace('_', '-')}: {first['msg']}.".removeprefix("--: "), path) from None
 
 
 def _options(model: type[BaseModel], panel: str) -> Iterator[inspect.Parameter]:
     """An optional option for each value of a model, nested ones too."""
-    for name, field in model.model_fields.items():
-        if _is_decided(field):
-            continue
-        if _is_model(field):
-            yield from _options(field.annotation, panel)  # type: ignore[arg-type]
-        elif name != "task":
+    for path, field in leaves(model):
+        name = flat_name(model, path)
+        if name != "task":
+            flag = name.replace("_", "-")
             default = field.default if field.default not in (None, "") else ""
             option = typer.Option(
-                f"--{name.replace('_', '-')}{f'/--no-{name}' if field.annotation is bool else ''}",
+                f"--{flag}/--no-{flag}" if field.annotation is bool else f"--{flag}",
                 help=_help(field),
                 show_default=str(default).lower() if isinstance(default, bool) else str(default) or False,
                 rich_help_panel=panel,
@@ -277,12 +325,3 @@ def _optional(annotation: Any) -> Any:
 
 def _help(field: FieldInfo) -> str:
     return field.description or ""
-
-
-def _is_decided(field: FieldInfo) -> bool:
-    """Whether nobody gives the value: it is decided when the request is submitted."""
-    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("resolved"))
-
-
-def _is_model(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)

@@ -97,10 +97,15 @@ class Settings(BaseModel):
         return self.outputs / "kararli.db"
 
     @property
+    def inputs(self) -> Path:
+        """The pictures that requests start from, each under its digest."""
+        return self.outputs / ".inputs"
+
+    @property
     def private_files(self) -> tuple[Path, ...]:
         """What lies in outputs/ beside pictures, and is nobody's to download."""
         beside = (self.database.with_name(self.database.name + ending) for ending in ("-wal", "-shm", "-journal"))
-        return (self.database, *beside)
+        return (self.database, *beside, self.inputs)
 
     @property
     def cache(self) -> Path:

@@ -48,6 +48,8 @@ def _values(annotation: Any, field: FieldInfo) -> st.SearchStrategy[Any]:
         return requests_of(annotation)
     if annotation is bool:
         return st.booleans()
+    if any(getattr(mark, "pattern", None) for mark in field.metadata):  # a digest, or none
+        return st.sampled_from(["", "0123456789abcdef" * 4])
     marks = {
         name: getattr(mark, name)
         for mark in field.metadata

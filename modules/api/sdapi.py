@@ -1,6 +1,7 @@
 """/sdapi/v1: the REST surface that the ecosystem's programs speak (docs/api.md lists what is here)."""
 
 import base64
+import binascii
 import json
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from modules.api.errors import ApiError, ErrorsAsJson
 from modules.api.png_info import picture_info
 from modules.api.sdapi_models import (
     CheckpointItem,
+    Img2ImgBody,
     PngInfoAnswer,
     PngInfoBody,
     ProgressAnswer,
@@ -23,6 +25,8 @@ from modules.api.sdapi_models import (
     SchedulerItem,
     Txt2ImgAnswer,
     Txt2ImgBody,
+    UpscaleModeItem,
+    UpscalerItem,
     checkpoint_title,
     wire_name,
 )
@@ -31,7 +35,7 @@ from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.schema.errors import InvalidRequest, JobExists, KararliError, UnusableFile
 from modules.schema.events import Cancelled, Failed, Finished, Job, PictureReady, Progress
-from modules.schema.requests import Reading, Request
+from modules.schema.requests import Reading, Request, Txt2Img
 from modules.schema.results import Result
 from modules.schema.sampling import Schedule
 
@@ -49,7 +53,26 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     @routes.post("/txt2img")
     async def txt2img(body: Txt2ImgBody) -> Txt2ImgAnswer:
         """Paint pictures from words; answers when they are done."""
-        return await run_sync(_txt2img, body, jobs, limiter=waiting)
+        return await run_sync(_paint, body, jobs, limiter=waiting)
+
+    @routes.post("/img2img")
+    async def img2img(body: Img2ImgBody) -> Txt2ImgAnswer:
+        """Paint pictures from words and a picture, with a mask a part of it; answers when they are done."""
+        if not body.init_images or not body.init_images[0]:
+            raise ApiError(404, "Init image not found: give one in init_images.")
+        if len(body.init_images) > 1:
+            raise ApiError(422, "init_images: one picture a request is taken. Send one request for each.")
+        return await run_sync(_paint, body, jobs, limiter=waiting)
+
+    @routes.get("/upscalers")
+    def upscalers() -> list[UpscalerItem]:
+        """The upscalers of pixels."""
+        return [UpscalerItem(name=upscaler.name) for upscaler in plugins.upscalers() if upscaler.latent is None]
+
+    @routes.get("/latent-upscale-modes")
+    def latent_upscale_modes() -> list[UpscaleModeItem]:
+        """The upscalers of latents, for hires fix."""
+        return [UpscaleModeItem(name=upscaler.name) for upscaler in plugins.upscalers() if upscaler.latent]
 
     @routes.post("/png-info")
     def png_info(body: PngInfoBody) -> PngInfoAnswer:
@@ -107,7 +130,7 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     return routes
 
 
-def _txt2img(body: Txt2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
+def _paint(body: Txt2ImgBody | Img2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
     job = _submit(body, jobs)
     pictures: list[PictureReady] = []
     result: Result | None = None
@@ -120,15 +143,15 @@ def _txt2img(body: Txt2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
             raise ApiError(500, event.reason)
     return Txt2ImgAnswer(
         images=[base64.b64encode(picture.read()).decode() for picture in pictures] if body.send_images else [],
-        parameters=body.model_dump(),
+        parameters=body.echo(),
         info=json.dumps(_info(job.request, pictures, result), ensure_ascii=False),
         task_id=job.id,
     )
 
 
-def _submit(body: Txt2ImgBody, jobs: Jobs) -> Job:
+def _submit(body: Txt2ImgBody | Img2ImgBody, jobs: Jobs) -> Job:
     try:
-        request = body.request()
+        request = body.request(lambda text: _keep(text, jobs))
     except ValidationError as error:
         first = error.errors()[0]
         raise ApiError(422, f"{wire_name(str(first['loc'][-1]))}: {first['msg']}.") from None
@@ -140,6 +163,21 @@ def _submit(body: Txt2ImgBody, jobs: Jobs) -> Job:
         raise ApiError(400, str(error)) from None
     except KararliError as error:
         raise ApiError(500, str(error)) from None
+
+
+def _keep(text: str, jobs: Jobs) -> str:
+    """Keep a picture that came in base64, with or without a prefix such as data:image/png;base64,."""
+    if text.startswith(("http://", "https://")):
+        raise ApiError(400, "A picture has to be sent in base64: addresses are not fetched.")
+    try:
+        data = base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=False)
+        return jobs.keep_picture(data)
+    except binascii.Error:
+        raise ApiError(400, "A picture has to be sent in base64; this is something else.") from None
+    except InvalidRequest as error:
+        raise ApiError(400, str(error)) from None
+    except OSError as error:
+        raise ApiError(500, f"The input picture could not be kept ({error.strerror}). Make room on the disk.") from None
 
 
 def _info(request: Request, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
@@ -173,7 +211,7 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
         "sd_vae_hash": None,
         "seed_resize_from_w": request.seeding.resize_from_width or -1,
         "seed_resize_from_h": request.seeding.resize_from_height or -1,
-        "denoising_strength": None,
+        "denoising_strength": _strength(request),
         "extra_generation_params": {"Schedule type": request.sampling.schedule},
         "index_of_first_image": 0,
         "infotexts": [picture.infotext for picture in pictures],
@@ -183,6 +221,12 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
         "is_using_inpainting_conditioning": False,
         "version": f"Kararli {__version__}",
     }
+
+
+def _strength(request: Request) -> float | None:
+    if isinstance(request, Txt2Img):
+        return request.hires.strength if request.hires.enabled else None
+    return request.strength
 
 
 def _progress(jobs: Jobs, with_image: bool) -> ProgressAnswer:

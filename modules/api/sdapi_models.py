@@ -1,11 +1,35 @@
 """The wire types of /sdapi/v1, spelled as AUTOMATIC1111's clients spell them. Nothing else in modules/ does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modules.schema.requests import RANDOM_SEED, Reading, Sampling, Seeding, Stochastic, Txt2Img
+from modules.schema.requests import (
+    RANDOM_SEED,
+    Hires,
+    Img2Img,
+    Inpaint,
+    MaskedContent,
+    Masking,
+    Reading,
+    Refiner,
+    ResizeMode,
+    Sampling,
+    Seeding,
+    Stochastic,
+    Txt2Img,
+)
+
+KeepPicture = Callable[[str], str]
+"""From a picture in base64, with or without a prefix, to the digest by which requests refer to it."""
+
+RESIZE_MODES: tuple[ResizeMode, ...] = ("stretch", "crop", "fill", "latent")
+MASKED_CONTENTS: tuple[MaskedContent, ...] = ("fill", "original", "latent noise", "latent nothing")
+"""By the numbers that clients send."""
+
+HIRES_STRENGTH = 0.75
+"""What AUTOMATIC1111's API takes where none is given; its page has another one."""
 
 _WIRE_NAMES = {
     "batch_count": "n_iter",
@@ -21,11 +45,12 @@ _WIRE_NAMES = {
     "churn_from": "s_tmin",
     "churn_to": "s_tmax",
     "noise_scale": "s_noise",
+    "strength": "denoising_strength",
 }
 
 
-class Txt2ImgBody(BaseModel):
-    """What POST /sdapi/v1/txt2img takes; unknown fields are ignored, every field has a default."""
+class PaintingBody(BaseModel):
+    """What both painting endpoints take; unknown fields are ignored, every field has a default."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -56,29 +81,127 @@ class Txt2ImgBody(BaseModel):
     send_images: bool = True
     save_images: bool = Field(default=False, description="Also save under outputs/.")
     force_task_id: str | None = None
+    refiner_checkpoint: str | None = Field(default=None, description="Takes over in the middle of the walk.")
+    refiner_switch_at: float | None = None
+    denoising_strength: float | None = Field(default=None, description="0 to 1; not given: 0.75.")
 
-    def request(self) -> Txt2Img:
-        """The same in our words. Raises pydantic's ValidationError for values out of bounds."""
+    def painting(self) -> dict[str, Any]:
+        """What all requests have in common, in our words. Raises ValidationError for values out of bounds."""
         sampler = self.sampler_name or self.sampler_index or Sampling().sampler
         settings = self.override_settings or {}
-        return Txt2Img(
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt or "",
-            checkpoint=checkpoint_name(str(settings.get("sd_model_checkpoint") or "")),
-            reading=_reading(settings),
-            width=self.width,
-            height=self.height,
-            sampling=Sampling(
+        return {
+            "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt or "",
+            "checkpoint": checkpoint_name(str(settings.get("sd_model_checkpoint") or "")),
+            "reading": _reading(settings),
+            "width": self.width,
+            "height": self.height,
+            "sampling": Sampling(
                 steps=self.steps,
                 sampler=sampler,
                 schedule=self.scheduler or Sampling().schedule,
                 guidance_scale=max(1.0, self.cfg_scale),
             ),
-            seed=_seed(self.seed),
-            seeding=_seeding(self, settings),
-            stochastic=_stochastic(self, settings, sampler),
-            batch_count=self.n_iter,
-            batch_size=self.batch_size,
+            "seed": _seed(self.seed),
+            "seeding": _seeding(self, settings),
+            "stochastic": _stochastic(self, settings, sampler),
+            "batch_count": self.n_iter,
+            "batch_size": self.batch_size,
+            "refiner": self._refiner(),
+        }
+
+    def _refiner(self) -> Refiner:
+        name = checkpoint_name(self.refiner_checkpoint or "")
+        if name in ("", "None", "none") or self.refiner_switch_at is None:
+            return Refiner()
+        return Refiner(checkpoint=name, switch_at=max(0.01, self.refiner_switch_at))
+
+
+class Txt2ImgBody(PaintingBody):
+    """What POST /sdapi/v1/txt2img takes."""
+
+    enable_hr: bool = Field(default=False, description="Hires fix: enlarge and paint once more.")
+    hr_scale: float = 2.0
+    hr_upscaler: str | None = Field(default=None, description="A name of GET upscalers or GET latent-upscale-modes.")
+    hr_second_pass_steps: int | None = Field(default=0, description="0: as many as the first pass.")
+    hr_resize_x: int | None = Field(default=0, description="Pixels to come to, in place of hr_scale.")
+    hr_resize_y: int | None = Field(default=0, description="Pixels to come to, in place of hr_scale.")
+    hr_checkpoint_name: str | None = None
+    hr_sampler_name: str | None = None
+    hr_scheduler: str | None = None
+    hr_prompt: str | None = ""
+    hr_negative_prompt: str | None = ""
+    firstpass_image: str | None = Field(default=None, description="A picture in place of the first pass, in base64.")
+
+    def request(self, keep: KeepPicture = lambda _picture: "") -> Txt2Img:
+        """The same in our words. Raises pydantic's ValidationError for values out of bounds."""
+        return Txt2Img(**self.painting(), hires=self._hires(keep) if self.enable_hr else Hires())
+
+    def echo(self) -> dict[str, Any]:
+        """The fields as they were understood, without the pictures."""
+        return self.model_dump() | {"firstpass_image": None}
+
+    def _hires(self, keep: KeepPicture) -> Hires:
+        return Hires(
+            enabled=True,
+            scale=self.hr_scale,
+            width=self.hr_resize_x or 0,
+            height=self.hr_resize_y or 0,
+            upscaler=self.hr_upscaler or Hires().upscaler,
+            steps=self.hr_second_pass_steps or 0,
+            strength=HIRES_STRENGTH if self.denoising_strength is None else self.denoising_strength,
+            sampler=_own(self.hr_sampler_name),
+            schedule=_own(self.hr_scheduler),
+            checkpoint=checkpoint_name(_own(self.hr_checkpoint_name)),
+            prompt=self.hr_prompt or "",
+            negative_prompt=self.hr_negative_prompt or "",
+            first_pass=keep(self.firstpass_image) if self.firstpass_image else "",
+        )
+
+
+class Img2ImgBody(PaintingBody):
+    """What POST /sdapi/v1/img2img takes; with a mask it is inpainting."""
+
+    init_images: list[str] | None = Field(default=None, description="The picture to start from, in base64: one.")
+    resize_mode: int = Field(default=0, ge=0, le=3, description="0 stretch, 1 crop, 2 fill, 3 stretch the latents.")
+    image_cfg_scale: float | None = None
+    initial_noise_multiplier: float | None = None
+    mask: str | None = Field(default=None, description="White where to paint, in base64.")
+    mask_blur: int | None = None
+    mask_blur_x: int = 4
+    mask_blur_y: int = 4
+    inpainting_fill: int = Field(default=0, ge=0, le=3, description="0 fill, 1 original, 2 latent noise, 3 nothing.")
+    inpaint_full_res: bool = Field(default=True, description="Paint only the masked part, at width x height.")
+    inpaint_full_res_padding: int = 0
+    inpainting_mask_invert: bool = False
+    include_init_images: bool = Field(default=False, description="Send the pictures back in the answer's parameters.")
+
+    def request(self, keep: KeepPicture) -> Img2Img | Inpaint:
+        """The same in our words. Raises pydantic's ValidationError for values out of bounds."""
+        shared: dict[str, Any] = {
+            **self.painting(),
+            "picture": keep((self.init_images or [""])[0]),
+            "strength": 0.75 if self.denoising_strength is None else self.denoising_strength,
+            "noise_multiplier": 1.0 if self.initial_noise_multiplier is None else self.initial_noise_multiplier,
+            "resize_mode": RESIZE_MODES[self.resize_mode],
+        }
+        if not self.mask:
+            scale = Img2Img().image_guidance_scale if self.image_cfg_scale is None else self.image_cfg_scale
+            return Img2Img(**shared, image_guidance_scale=scale)
+        return Inpaint(**shared, mask=keep(self.mask), masking=self._masking())
+
+    def echo(self) -> dict[str, Any]:
+        """The fields as they were understood, without the pictures unless they were asked for."""
+        return self.model_dump() | ({} if self.include_init_images else {"init_images": None, "mask": None})
+
+    def _masking(self) -> Masking:
+        return Masking(
+            blur=max(self.mask_blur_x, self.mask_blur_y) if self.mask_blur is None else self.mask_blur,
+            invert=self.inpainting_mask_invert,
+            content=MASKED_CONTENTS[self.inpainting_fill],
+            only_masked=self.inpaint_full_res,
+            padding=self.inpaint_full_res_padding,
+            own_size=False,
         )
 
 
@@ -103,6 +226,22 @@ class PngInfoAnswer(BaseModel):
     info: str
     items: dict[str, str]
     parameters: dict[str, str]
+
+
+class UpscalerItem(BaseModel):
+    """An entry of GET upscalers."""
+
+    name: str
+    model_name: str | None = None
+    model_path: str | None = None
+    model_url: str | None = None
+    scale: float = 4
+
+
+class UpscaleModeItem(BaseModel):
+    """An entry of GET latent-upscale-modes."""
+
+    name: str
 
 
 class SamplerItem(BaseModel):
@@ -159,6 +298,11 @@ class ProgressAnswer(BaseModel):
     current_task: str | None = None
 
 
+def _own(name: str | None) -> str:
+    """ "Use same sampler" and its like are nothing of its own."""
+    return "" if not name or name.startswith("Use same ") else name
+
+
 def checkpoint_title(name: str, sha256: str | None) -> str:
     """As clients show it and send it back: the path, and the first ten digits of the digest once it is known."""
     return f"{name} [{sha256[:10]}]" if sha256 else name
@@ -183,7 +327,7 @@ def _seed(seed: int | None) -> int:
     return RANDOM_SEED if seed is None or seed < 0 else seed
 
 
-def _seeding(body: Txt2ImgBody, settings: dict[str, Any]) -> Seeding:
+def _seeding(body: PaintingBody, settings: dict[str, Any]) -> Seeding:
     """Sizes to resize from may be any; they count in eights, and below 0 they are not meant."""
     return Seeding(
         noise_source=settings.get("randn_source") or Seeding().noise_source,
@@ -195,7 +339,7 @@ def _seeding(body: Txt2ImgBody, settings: dict[str, Any]) -> Seeding:
     )
 
 
-def _stochastic(body: Txt2ImgBody, settings: dict[str, Any], sampler: str) -> Stochastic:
+def _stochastic(body: PaintingBody, settings: dict[str, Any], sampler: str) -> Stochastic:
     """A field goes before the setting of the same meaning."""
     eta = settings.get("eta_ddim" if sampler.casefold().startswith("ddim") else "eta_ancestral")
     wanted = {

@@ -110,9 +110,28 @@ class Architecture(Frozen):
     vae: VaeShape
     text_encoder: TextEncoderShape
 
+    @property
+    def picture_channels(self) -> int:
+        """Channels in which the unet sees another picture beside the noisy latents."""
+        return self.unet.in_channels - self.unet.out_channels
+
+    @property
+    def edits(self) -> bool:
+        """An InstructPix2Pix checkpoint: it sees the latents of the picture that it changes."""
+        return self.picture_channels == self.vae.latent_channels
+
+    @property
+    def inpaints(self) -> bool:
+        """An inpainting checkpoint: it sees the mask and the latents of the picture without what is masked."""
+        return self.picture_channels == self.vae.latent_channels + 1
+
     @model_validator(mode="after")
     def _agrees(self) -> "Architecture":
-        if not self.unet.in_channels == self.unet.out_channels == self.vae.latent_channels:
+        if self.unet.out_channels != self.vae.latent_channels or self.picture_channels not in (
+            0,
+            self.vae.latent_channels,
+            self.vae.latent_channels + 1,
+        ):
             raise ValueError("the unet and the vae differ in their latent channels")
         if self.unet.context_width != self.text_encoder.width:
             raise ValueError("the unet attends to another width than the text encoder gives")
@@ -193,10 +212,6 @@ def _refuse_other_families(shapes: Shapes, names: Collection[str]) -> None:
         raise UnusableFile(
             "This is a Stable Diffusion 2.x checkpoint. Only Stable Diffusion 1.x checkpoints can be used yet."
         )
-    channels = _sizes(shapes, f"{UNET}input_blocks.0.0.weight", 4)[1]
-    if channels in (8, 9):
-        kind = "InstructPix2Pix" if channels == 8 else "inpainting"
-        raise UnusableFile(f"This is an {kind} checkpoint: it needs a picture to start from and cannot be used yet.")
     for prefix, part in ((VAE, "VAE"), (TEXT, "text encoder")):
         if not any(name.startswith(prefix) for name in shapes):
             raise UnusableFile(f"The file holds no {part}. Look for the full version of this checkpoint.")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.catalog.settling import ReadInput, settle_size
 from modules.prompts.parsing import networks
 from modules.prompts.wildcards import fill, has_wildcards
 from modules.schema.errors import InvalidRequest
@@ -12,29 +13,46 @@ from modules.schema.requests import (
     LARGEST_SEED,
     RANDOM_SEED,
     Filled,
+    Hires,
+    Painting,
     Reading,
+    Refiner,
     Request,
     Sampling,
     Seeding,
     Stochastic,
+    Txt2Img,
 )
 from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose, split_joined
+from modules.schema.upscaling import Upscaler, choose_upscaler
+
+
+def _no_inputs(digest: str) -> bytes:
+    raise InvalidRequest(f"The input picture {digest} is not known here.", "picture")
 
 
 class Resolver:
-    """Knows what can be chosen: checkpoints, samplers and schedules."""
+    """Knows what can be chosen: checkpoints, samplers, schedules, upscalers. `read` gives it the input pictures."""
 
-    def __init__(self, catalog: Catalog, samplers: Sequence[Sampler], schedules: Sequence[Schedule]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        samplers: Sequence[Sampler],
+        schedules: Sequence[Schedule],
+        upscalers: Sequence[Upscaler] = (),
+        read: ReadInput = _no_inputs,
+    ) -> None:
         self._catalog, self._samplers, self._schedules = catalog, samplers, schedules
+        self._upscalers, self._read = upscalers, read
 
     def __call__(self, request: Request) -> Request:
         """The request with its seed, checkpoint, size, and names as they are registered.
 
-        Raises InvalidRequest for a sampler or schedule that is not there, UnusableFile for a checkpoint that cannot
-        be used.
+        Raises InvalidRequest for a name that is not there and for input pictures that do not fit, UnusableFile for a
+        checkpoint that cannot be used.
         """
         checkpoint = self._catalog.find(request.checkpoint)
-        resolution = checkpoint.usable().resolution
+        width, height = settle_size(request, checkpoint.usable(), self._read)
         _check_layers(request.reading, checkpoint)
         sampling = self._named(request.sampling)
         seeds = {
@@ -46,12 +64,50 @@ class Resolver:
         return filled.model_copy(
             update={
                 "checkpoint": checkpoint.name,
-                "width": request.width or resolution,
-                "height": request.height or resolution,
+                "width": width,
+                "height": height,
                 "sampling": sampling,
                 "stochastic": _effective(request.stochastic, choose(self._samplers, sampling.sampler)),
+                "refiner": self._refiner(request),
+                **({"hires": self._hires(request.hires)} if isinstance(request, Txt2Img) else {}),
             }
         )
+
+    def _refiner(self, request: Painting) -> Refiner:
+        """What is not used is not kept."""
+        if not request.refiner.checkpoint:
+            return Refiner()
+        checkpoint = self._catalog.find(request.refiner.checkpoint)
+        checkpoint.usable()
+        return request.refiner.model_copy(update={"checkpoint": checkpoint.name})
+
+    def _hires(self, hires: Hires) -> Hires:
+        """What is not used is not kept; what is the same as in the first pass stays empty."""
+        if not hires.enabled:
+            return Hires()
+        sampling = self._named(
+            Sampling(sampler=hires.sampler or self._samplers[0].name, schedule=hires.schedule or AUTOMATIC), "hires"
+        )
+        checkpoint = hires.checkpoint
+        if checkpoint:
+            entry = self._catalog.find(checkpoint)
+            entry.usable()
+            checkpoint = entry.name
+        return hires.model_copy(
+            update={
+                "sampler": sampling.sampler if hires.sampler else "",
+                "schedule": sampling.schedule if hires.schedule else "",
+                "checkpoint": checkpoint,
+                "upscaler": self._upscaler(hires.upscaler),
+            }
+        )
+
+    def _upscaler(self, name: str) -> str:
+        try:
+            return choose_upscaler(self._upscalers, name).name
+        except KeyError:
+            names = ", ".join(upscaler.name for upscaler in self._upscalers)
+            raise InvalidRequest(f"There is no upscaler {name!r}. Choose one of: {names}.", "hires.upscaler") from None
 
     def _filled(self, request: Request) -> Request:
         """With the words that its wildcards come to: each picture's are drawn by its own seed."""
@@ -68,12 +124,12 @@ class Resolver:
         first, negative = filled.prompts[0], filled.negative_prompts[0]
         return request.model_copy(update={"prompt": first, "negative_prompt": negative, "filled": filled})
 
-    def _named(self, sampling: Sampling) -> Sampling:
+    def _named(self, sampling: Sampling, part: str = "sampling") -> Sampling:
         name, joined = split_joined(sampling.sampler, self._samplers, self._schedules)
-        sampler = _known(self._samplers, name, "sampler").name
+        sampler = _known(self._samplers, name, f"{part}.sampler").name
         schedule = joined or AUTOMATIC
         if sampling.schedule.casefold() != AUTOMATIC.casefold():
-            schedule = _known(self._schedules, sampling.schedule, "schedule").label
+            schedule = _known(self._schedules, sampling.schedule, f"{part}.schedule").label
         return sampling.model_copy(update={"sampler": sampler, "schedule": schedule})
 
 
@@ -117,11 +173,10 @@ def _effective(stochastic: Stochastic, sampler: Sampler) -> Stochastic:
     return Stochastic(**given)
 
 
-def _known(choices: Sequence[Choice], name: str, kind: str) -> Choice:
+def _known(choices: Sequence[Choice], name: str, field: str) -> Choice:
     try:
         return choose(choices, name)
     except KeyError:
         names = [choice.label if isinstance(choice, Schedule) else choice.name for choice in choices]
-        raise InvalidRequest(
-            f"There is no {kind} {name!r}. Choose one of: {', '.join(names)}.", f"sampling.{kind}"
-        ) from None
+        kind = field.rpartition(".")[2]
+        raise InvalidRequest(f"There is no {kind} {name!r}. Choose one of: {', '.join(names)}.", field) from None

@@ -9,7 +9,9 @@ import pluggy
 
 from modules.engine.sampling.samplers import SAMPLERS
 from modules.engine.sampling.schedules import SCHEDULES
+from modules.engine.vision.upscalers import UPSCALERS
 from modules.schema.sampling import Sampler, Schedule
+from modules.schema.upscaling import Upscaler
 
 hookimpl = pluggy.HookimplMarker("kararli")
 
@@ -27,8 +29,17 @@ def register_schedules() -> Sequence[Schedule]:
 
 
 @hookimpl
+def register_upscalers() -> Sequence[Upscaler]:
+    """The upscalers of vision/upscalers.py."""
+    return UPSCALERS
+
+
+@hookimpl
 def register_tasks() -> dict[str, object]:
     """The tasks of tasks/. Called in the worker only."""
+    from modules.engine.tasks.img2img import img2img
+    from modules.engine.tasks.inpaint import inpaint
+    from modules.engine.tasks.outpaint import outpaint
     from modules.engine.tasks.txt2img import txt2img
 
-    return {"txt2img": txt2img}
+    return {"txt2img": txt2img, "img2img": img2img, "inpaint": inpaint, "outpaint": outpaint}

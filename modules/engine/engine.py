@@ -13,6 +13,7 @@ from modules.schema.events import Job, Report
 from modules.schema.requests import Request
 from modules.schema.results import Result, Runtime
 from modules.schema.sampling import Sampler, Schedule
+from modules.schema.upscaling import Upscaler
 from modules.settings import Settings
 
 
@@ -25,9 +26,10 @@ class Engine:
         tasks: Mapping[str, Task],
         samplers: Sequence[Sampler],
         schedules: Sequence[Schedule],
+        upscalers: Sequence[Upscaler] = (),
     ) -> None:
         self._settings, self._tasks = settings, tasks
-        self._samplers, self._schedules = samplers, schedules
+        self._samplers, self._schedules, self._upscalers = samplers, schedules, upscalers
         self._bench: Workbench | None = None
 
     def prepare(self) -> Runtime:
@@ -52,7 +54,7 @@ class Engine:
         if self._bench is None:
             hardware = choose_hardware(self._settings)
             models = Models(Catalog(self._settings), hardware)
-            self._bench = Workbench(models, self._samplers, self._schedules, hardware.runtime())
+            self._bench = Workbench(models, self._samplers, self._schedules, hardware.runtime(), self._upscalers)
             self._load_default(models)
         return self._bench
 

@@ -1,9 +1,9 @@
-"""Catalog entry -> model in memory. One checkpoint is kept; loading another one frees it first."""
+"""Catalog entry -> model in memory. Those that the job at hand needs are kept; loading another one frees the rest."""
 
 import ctypes
 import gc
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,20 +24,19 @@ class Models:
 
     def __init__(self, catalog: Catalog, hardware: Hardware) -> None:
         self.catalog, self.hardware = catalog, hardware
-        self._checkpoint: Checkpoint | None = None
-        self._model: StableDiffusion1 | None = None
+        self._models: dict[Checkpoint, StableDiffusion1] = {}
 
-    def load(self, name: str) -> StableDiffusion1:
+    def load(self, name: str, beside: Collection[str] = ()) -> StableDiffusion1:
         """The model of that checkpoint, read from disk if it is not in memory or has changed since.
 
-        Raises UnusableFile with the sentence that the catalog also shows.
+        Of the others those are kept that are named in `beside`. Raises UnusableFile with the sentence that the catalog
+        also shows.
         """
         checkpoint = self.catalog.find(name)
-        if self._model is None or checkpoint != self._checkpoint:
-            self.unload()
-            self._model = self._load(checkpoint)
-            self._checkpoint = checkpoint
-        return self._model
+        if checkpoint not in self._models:
+            self._free(keep=[other for other in self._models if other.name in beside and other.name != checkpoint.name])
+            self._models[checkpoint] = self._load(checkpoint)
+        return self._models[checkpoint]
 
     def record(self, name: str) -> CheckpointRecord:
         """Which weights stand behind a name."""
@@ -66,7 +65,12 @@ class Models:
 
     def unload(self) -> None:
         """Give the memory back, to the operating system too."""
-        self._model = self._checkpoint = None
+        self._free(keep=())
+
+    def _free(self, keep: Collection[Checkpoint]) -> None:
+        if all(checkpoint in keep for checkpoint in self._models):
+            return
+        self._models = {checkpoint: model for checkpoint, model in self._models.items() if checkpoint in keep}
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

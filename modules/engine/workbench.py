@@ -6,10 +6,12 @@ from typing import TypeAlias
 
 from modules.engine.loading import Models
 from modules.engine.sampling.plan import Plan, make_plan
+from modules.engine.sampling.starts import make_later_plan
 from modules.schema.events import Job, Report
 from modules.schema.requests import Sampling, Stochastic
 from modules.schema.results import Result, Runtime
 from modules.schema.sampling import Levels, Sampler, Schedule
+from modules.schema.upscaling import Upscaler
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,19 @@ class Workbench:
     samplers: Sequence[Sampler]
     schedules: Sequence[Schedule]
     runtime: Runtime
+    upscalers: Sequence[Upscaler] = ()
 
     def plan(self, sampling: Sampling, stochastic: Stochastic, levels: Levels) -> Plan:
         """The walk that a request asks for, over the noise levels of its model."""
         return make_plan(sampling, stochastic, self.samplers, self.schedules, levels)
+
+    def later_plan(
+        self, sampling: Sampling, stochastic: Stochastic, levels: Levels, *, strength: float, exact: bool
+    ) -> Plan:
+        """The end of that walk, from a picture; `exact` makes the schedule finer and takes as many steps as asked."""
+        return make_later_plan(
+            sampling, stochastic, self.samplers, self.schedules, levels, strength=strength, exact=exact
+        )
 
 
 Task: TypeAlias = Callable[[Job, Workbench, Report], Result]

@@ -72,6 +72,13 @@ class Jobs:
             for job in self._archive.unfinished():
                 self._enqueue(job, self._archive.pictures(job.id))
 
+    def keep_picture(self, data: bytes) -> str:
+        """Keep an input picture's file; returns the digest by which requests refer to it.
+
+        Raises InvalidRequest with a sentence when it is not a picture that can be used, OSError when the disk refuses.
+        """
+        return self._archive.inputs.add(data)
+
     def submit(self, request: Request, save: bool = True, job_id: str = "") -> Job:
         """Accept a request: resolve it, journal it, queue it.
 
@@ -190,6 +197,11 @@ class Jobs:
         """Give a job to the backend; when a worker dies over it, once more, from the first picture not delivered."""
         feed = self._feeds[job.id]
         self._archive.set_state(job.id, "running")
+        try:
+            job = replace(job, inputs={name: self._archive.inputs.read(name) for name in job.request.inputs()})
+        except KararliError as error:
+            self._end(job, Failed(str(error)))
+            return
         for attempt in range(1, ATTEMPTS + 1):
             feed.publish(Started(attempt))
             delivery = _Delivery(job, feed, self._backend, self._archive, self._end)

@@ -6,6 +6,7 @@ from typing import Any
 import pluggy
 
 from modules.schema.sampling import Sampler, Schedule
+from modules.schema.upscaling import Upscaler
 
 PROJECT = "kararli"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -20,6 +21,11 @@ def register_samplers() -> Sequence[Sampler]:  # type: ignore[empty-body]
 @hookspec
 def register_schedules() -> Sequence[Schedule]:  # type: ignore[empty-body]
     """Schedules, as modules.schema.sampling.Schedule. Called by the page and in the worker: import no torch for it."""
+
+
+@hookspec
+def register_upscalers() -> Sequence[Upscaler]:  # type: ignore[empty-body]
+    """Upscalers, as modules.schema.upscaling.Upscaler. Called by the page and in the worker: import no torch for it."""
 
 
 @hookspec

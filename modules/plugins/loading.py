@@ -18,11 +18,13 @@ import pluggy
 
 from modules.plugins import hookspecs
 from modules.schema.errors import KararliError
-from modules.schema.sampling import Choice, Sampler, Schedule
+from modules.schema.sampling import Sampler, Schedule
+from modules.schema.upscaling import Upscaler
 from modules.settings import Settings
 
 ENTRY_POINTS = "webui"
 Answer = TypeVar("Answer")
+Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Plugins:
         ]
         self._samplers = _joined(self._ask("register_samplers", _all_of(Sampler)))
         self._schedules = _joined(self._ask("register_schedules", _all_of(Schedule)))
+        self._upscalers = _joined(self._ask("register_upscalers", _all_of(Upscaler)))
 
     def register(self, plugin: object) -> None:
         """Add a part of the program that comes later than the others: the page's, which needs Gradio."""
@@ -59,6 +62,10 @@ class Plugins:
     def schedules(self) -> list[Schedule]:
         """All schedules, ours first."""
         return list(self._schedules)
+
+    def upscalers(self) -> list[Upscaler]:
+        """All upscalers, ours first."""
+        return list(self._upscalers)
 
     def tasks(self) -> dict[str, Any]:
         """All tasks by name. Loads torch: for the worker."""

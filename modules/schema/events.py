@@ -4,8 +4,8 @@ The engine pushes Progress and Painted; the jobs service adds the rest and turns
 event is a frozen value and can be pickled.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -20,13 +20,15 @@ class Job:
     """A resolved request with a name.
 
     `finished` pictures were delivered by an earlier attempt and are not made again. `save=False` keeps the pictures off
-    the disk: they are in the events only.
+    the disk: they are in the events only. `inputs` holds the input pictures' files by their digests while a worker has
+    the job, wherever that runs; a job that waits holds none.
     """
 
     id: str
     request: Request
     finished: int = 0
     save: bool = True
+    inputs: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
 
 
 class Stop(StrEnum):

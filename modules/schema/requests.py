@@ -3,7 +3,7 @@
 Bounds, steps, titles and help stand here once; the page, the command line and the API read them from here.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,9 @@ RANDOM_SEED = -1
 """Stands for "choose one for me"; replaced once, when the request is submitted."""
 
 LARGEST_SEED = 2**32 - 1
+
+Digest: TypeAlias = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+"""The SHA-256 of an input picture's file, in hexadecimal; empty where none is given."""
 
 
 class Frozen(BaseModel):
@@ -175,10 +178,27 @@ class Stochastic(Frozen):
     )
 
 
-class Txt2Img(Frozen):
-    """A picture from words."""
+class Refiner(Frozen):
+    """Another checkpoint that takes over in the middle of the walk."""
 
-    task: Literal["txt2img"] = "txt2img"
+    checkpoint: str = Field(
+        default="",
+        title="Refiner checkpoint",
+        description="Takes over near the end of the walk; empty: none. With hires fix it acts in the second pass.",
+    )
+    switch_at: float = Field(
+        default=0.8,
+        ge=0.01,
+        le=1.0,
+        title="Switch at",
+        description="The share of the walk after which the refiner takes over.",
+        json_schema_extra={"step": 0.01},
+    )
+
+
+class Painting(Frozen):
+    """What all painting tasks have."""
+
     prompt: str = Field(default="", max_length=20_000, title="Prompt", description="What the picture should show.")
     negative_prompt: str = Field(
         default="", max_length=20_000, title="Negative prompt", description="What the picture should not show."
@@ -224,15 +244,17 @@ class Txt2Img(Frozen):
         default=1, ge=1, le=16, title="Batch size", description="How many pictures are made at once; takes more memory."
     )
 
+    refiner: Refiner = Field(default=Refiner(), json_schema_extra={"prefix": True})
+
     @model_validator(mode="after")
-    def _every_seed_fits(self) -> "Txt2Img":
+    def _every_seed_fits(self) -> Self:
         last = max(self.seed_of(self.picture_count - 1), self.variation_seed_of(self.picture_count - 1))
         if last > LARGEST_SEED:
             raise ValueError(f"the last picture's seed would be above {LARGEST_SEED}; take a smaller one")
         return self
 
     @model_validator(mode="after")
-    def _every_picture_has_words(self) -> "Txt2Img":
+    def _every_picture_has_words(self) -> Self:
         drawn = {len(self.filled.prompts), len(self.filled.negative_prompts)}
         if drawn not in ({0}, {self.picture_count}):
             raise ValueError(f"the words of {self.picture_count} pictures are needed; leave them out to draw them anew")
@@ -264,7 +286,7 @@ class Txt2Img(Frozen):
             return self.prompt, self.negative_prompt
         return self.filled.prompts[index], self.filled.negative_prompts[index]
 
-    def alone(self, index: int) -> "Txt2Img":
+    def alone(self, index: int) -> Self:
         """The request that paints picture `index` of the job and no other."""
         prompt, negative_prompt = self.words_of(index)
         filled = self.filled
@@ -277,6 +299,245 @@ class Txt2Img(Frozen):
         one = {**words, "seed": self.seed_of(index), "seeding": seeding, "batch_count": 1, "batch_size": 1}
         return self.model_copy(update=one)
 
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the input pictures that the request refers to."""
+        return ()
 
-Request: TypeAlias = Txt2Img
-"""Every task's request, told apart by `task`. With a second task this becomes a union discriminated by that field."""
+
+class Hires(Frozen):
+    """Hires fix: the picture is enlarged and painted once more, from a weaker noise."""
+
+    enabled: bool = Field(
+        default=False, title="Hires fix", description="Paint at width x height, enlarge, and paint once more."
+    )
+    scale: float = Field(
+        default=2.0,
+        ge=1.0,
+        le=8.0,
+        title="Enlarge by",
+        description="How many times larger each side becomes.",
+        json_schema_extra={"step": 0.05},
+    )
+    width: int = Field(
+        default=0,
+        ge=0,
+        le=8192,
+        multiple_of=8,
+        title="Hires width",
+        description="Pixels to come to, in place of the factor; 0 follows from the other side.",
+    )
+    height: int = Field(
+        default=0,
+        ge=0,
+        le=8192,
+        multiple_of=8,
+        title="Hires height",
+        description="Pixels to come to, in place of the factor; 0 follows from the other side.",
+    )
+    upscaler: str = Field(default="Latent", title="Upscaler", description="How the first picture is enlarged.")
+    steps: int = Field(
+        default=0, ge=0, le=150, title="Hires steps", description="Steps of the second pass; 0: as many as the first."
+    )
+    strength: float = Field(
+        default=0.7,
+        ge=0.0,
+        le=1.0,
+        title="Hires strength",
+        description="How much the second pass may change: 0 nothing, 1 everything.",
+        json_schema_extra={"step": 0.01},
+    )
+    sampler: str = Field(default="", title="Hires sampler", description="Of the second pass; empty: the same.")
+    schedule: str = Field(default="", title="Hires schedule", description="Of the second pass; empty: the same.")
+    checkpoint: str = Field(default="", title="Hires checkpoint", description="Of the second pass; empty: the same.")
+    prompt: str = Field(
+        default="", max_length=20_000, title="Hires prompt", description="For the second pass; empty: the same."
+    )
+    negative_prompt: str = Field(
+        default="",
+        max_length=20_000,
+        title="Hires negative prompt",
+        description="For the second pass; empty: the same.",
+    )
+    first_pass: Digest = Field(
+        default="", title="First pass", description="A picture to enlarge in place of a first pass, by its digest."
+    )
+
+
+class Txt2Img(Painting):
+    """A picture from words."""
+
+    task: Literal["txt2img"] = "txt2img"
+    hires: Hires = Field(default=Hires(), json_schema_extra={"prefix": True})
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digest of a first pass that is not to be painted again."""
+        return (self.hires.first_pass,) if self.hires.enabled and self.hires.first_pass else ()
+
+
+ResizeMode: TypeAlias = Literal["stretch", "crop", "fill", "latent"]
+"""How a picture is brought to width x height. `latent` stretches its latents instead of its pixels."""
+
+
+class FromPicture(Painting):
+    """What the tasks have in common that start from a picture."""
+
+    picture: Digest = Field(default="", title="Picture", description="The picture to start from, by its digest.")
+    strength: float = Field(
+        default=0.75,
+        ge=0.0,
+        le=1.0,
+        title="Strength",
+        description="How much may change: 0 nothing, 1 everything.",
+        json_schema_extra={"step": 0.01},
+    )
+    noise_multiplier: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.5,
+        title="Noise multiplier",
+        description="Below 1 the result is smoother, above 1 it has more detail.",
+        json_schema_extra={"step": 0.01},
+    )
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the input pictures that the request refers to."""
+        return (self.picture,) if self.picture else ()
+
+
+class Resized(FromPicture):
+    """What the tasks have in common that bring the picture to a size first."""
+
+    resize_mode: ResizeMode = Field(
+        default="stretch",
+        title="Resize mode",
+        description="How the picture is brought to width x height: stretched; cropped; its edges drawn out; or its"
+        " latents stretched.",
+    )
+
+
+class Img2Img(Resized):
+    """A picture from words and another picture."""
+
+    task: Literal["img2img"] = "img2img"
+    image_guidance_scale: float = Field(
+        default=1.5,
+        ge=0.0,
+        le=3.0,
+        title="Image CFG scale",
+        description="For InstructPix2Pix checkpoints: how strictly the result follows the picture.",
+        json_schema_extra={"step": 0.05},
+    )
+
+
+MaskedContent: TypeAlias = Literal["fill", "original", "latent noise", "latent nothing"]
+
+
+class Masking(Frozen):
+    """How a mask is read, and what stands under it when the walk begins."""
+
+    blur: int = Field(default=4, ge=0, le=64, title="Mask blur", description="Pixels over which the mask fades.")
+    grow: int = Field(
+        default=0, ge=-128, le=128, title="Grow mask", description="Pixels by which the mask grows; below 0 it shrinks."
+    )
+    invert: bool = Field(default=False, title="Invert mask", description="Paint what is not under the mask.")
+    content: MaskedContent = Field(
+        default="original",
+        title="Masked content",
+        description="What the walk starts from under the mask: colours from around it, the picture, noise, or nothing.",
+    )
+    only_masked: bool = Field(
+        default=False,
+        title="Only masked",
+        description="Paint the masked part alone, at width x height, and put it back into the picture.",
+    )
+    padding: int = Field(
+        default=32,
+        ge=0,
+        le=512,
+        title="Padding",
+        description="Pixels around the masked part that are seen too, with only masked.",
+    )
+    soft: bool = Field(
+        default=False,
+        title="Soft inpainting",
+        description="Grey parts of the mask change in the last part of the walk only: the darker, the less.",
+    )
+    own_size: bool = Field(
+        default=True,
+        title="Keep the picture's size",
+        description="The painted part goes back into the picture at its own size; off: the result is width x height.",
+    )
+
+
+class Inpaint(Resized):
+    """A part of a picture painted anew; the rest stays as it is."""
+
+    task: Literal["inpaint"] = "inpaint"
+    mask: Digest = Field(
+        default="",
+        title="Mask",
+        description="A picture, white where to paint, by its digest; empty: the picture's transparent parts.",
+    )
+    masking: Masking = Masking()
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the picture and of the mask."""
+        return tuple(digest for digest in (self.picture, self.mask) if digest)
+
+
+CanvasFill: TypeAlias = Literal["edge", "latent noise", "telea", "navier-stokes"]
+
+
+class Canvas(Frozen):
+    """By how much a picture is extended, and what stands there when the walk begins."""
+
+    left: int = Field(default=0, ge=0, le=4096, title="Left", description="New pixels at the left side.")
+    right: int = Field(default=0, ge=0, le=4096, title="Right", description="New pixels at the right side.")
+    top: int = Field(default=0, ge=0, le=4096, title="Top", description="New pixels above.")
+    bottom: int = Field(default=0, ge=0, le=4096, title="Bottom", description="New pixels below.")
+    fill: CanvasFill = Field(
+        default="edge",
+        title="Fill",
+        description="What the walk starts from: the edge drawn out under noise like the picture's, noise, or what"
+        " OpenCV makes of the surroundings.",
+    )
+    overlap: int = Field(
+        default=16,
+        ge=0,
+        le=256,
+        title="Overlap",
+        description="Pixels of the old picture's border that fade into the new one.",
+    )
+    rounds: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        title="Rounds",
+        description="In how many rounds a large extension is painted, each from the one before.",
+    )
+
+
+class Outpaint(FromPicture):
+    """A picture continued beyond its sides."""
+
+    task: Literal["outpaint"] = "outpaint"
+    strength: float = Field(
+        default=0.9,
+        ge=0.0,
+        le=1.0,
+        title="Strength",
+        description="How much may change: 0 nothing, 1 everything.",
+        json_schema_extra={"step": 0.01},
+    )
+    canvas: Canvas = Canvas()
+
+    @model_validator(mode="after")
+    def _rounds_have_pixels(self) -> Self:
+        sides = (self.canvas.left, self.canvas.right, self.canvas.top, self.canvas.bottom)
+        if max(sides) and self.canvas.rounds > max(sides):
+            raise ValueError(f"{self.canvas.rounds} rounds are more than there are new pixels; take fewer")
+        return self
+
+
+Request: TypeAlias = Annotated[Txt2Img | Img2Img | Inpaint | Outpaint, Field(discriminator="task")]
+"""Every task's request, told apart by `task`."""

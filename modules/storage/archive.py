@@ -11,6 +11,7 @@ from modules.settings import Settings
 from modules.storage.database import Database, JobRow, PictureRow
 from modules.storage.files import PictureFiles, encode_png
 from modules.storage.infotext import write_infotext
+from modules.storage.inputs import Inputs
 from modules.storage.record import write_record
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Request)
@@ -24,6 +25,7 @@ class Archive:
         self._owner = owner
         self._database = Database(settings.database)
         self._files = PictureFiles(settings.outputs)
+        self.inputs = Inputs(settings.inputs)
 
     def add_job(self, job: Job) -> None:
         """Journal a job before it is accepted."""

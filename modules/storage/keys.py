@@ -4,6 +4,7 @@ A row says which values of a request stand behind a key and how they are spelled
 here, and is then written, read, shown and filled in; a test holds the table against the requests.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,9 @@ WHOLE = Codec(str, lambda text: (int(text),))
 NUMBER = Codec(str, lambda text: (float(text),))
 SEED = Codec(str, lambda text: (max(RANDOM_SEED, int(text)),))
 SIZE = Codec(_write_size, _read_size)
+TITLE = Codec(str, lambda text: (re.sub(r" \[[0-9a-f]{8,12}\]$", "", text),))
+"""A checkpoint; others write the beginning of its digest behind its name."""
+FLAG = Codec(str, _read_flag)
 IMPLIED = Codec(_unwritten, _read_flag)
 
 
@@ -86,25 +90,42 @@ ROWS = (
     Row("Variation seed strength", ("seeding.variation_strength",), NUMBER, absent=(0.0,)),
     Row("Seed resize from", ("seeding.resize_from_width", "seeding.resize_from_height"), SIZE, absent=(0, 0)),
     Row("Denoising strength", ("strength",), NUMBER),
-    Row("Denoising strength", ("hires.strength",), NUMBER, when="hires.enabled"),
+    Row("Denoising strength", ("hires.strength",), NUMBER, absent=(0.7,), always=True, when="hires.enabled"),
     Row("Noise multiplier", ("noise_multiplier",), NUMBER, absent=(1.0,)),
+    Row("Resize mode", ("resize_mode",), absent=("stretch",)),
+    Row("Input picture", ("picture",)),
+    Row("Refiner", ("refiner.checkpoint",), TITLE, absent=("",)),
+    Row("Refiner switch at", ("refiner.switch_at",), NUMBER, absent=(0.8,)),
     Row("Clip skip", ("reading.clip_skip",), WHOLE, absent=(1,)),
     Row("ENSD", ("seeding.eta_seed_delta",), WHOLE, absent=(0,)),
     Row("RNG", ("seeding.noise_source",), always=True),
     Row("Hires fix", ("hires.enabled",), IMPLIED, absent=(False,)),
-    Row("Hires upscale", ("hires.scale",), NUMBER, when="hires.enabled"),
+    Row("Hires upscale", ("hires.scale",), NUMBER, absent=(2.0,), always=True, when="hires.enabled"),
     Row("Hires resize", ("hires.width", "hires.height"), SIZE, absent=(0, 0), when="hires.enabled"),
-    Row("Hires upscaler", ("hires.upscaler",), when="hires.enabled"),
+    Row("Hires upscaler", ("hires.upscaler",), absent=("Latent",), always=True, when="hires.enabled"),
     Row("Hires steps", ("hires.steps",), WHOLE, absent=(0,), when="hires.enabled"),
+    Row("Hires checkpoint", ("hires.checkpoint",), TITLE, absent=("",), when="hires.enabled"),
     Row("Hires sampler", ("hires.sampler",), absent=("",), when="hires.enabled"),
     Row("Hires schedule type", ("hires.schedule",), absent=("",), when="hires.enabled"),
     Row("Hires prompt", ("hires.prompt",), absent=("",), when="hires.enabled"),
     Row("Hires negative prompt", ("hires.negative_prompt",), absent=("",), when="hires.enabled"),
+    Row("Hires first pass", ("hires.first_pass",), absent=("",), when="hires.enabled"),
+    Row("Mask", ("mask",), absent=("",)),
     Row("Mask blur", ("masking.blur",), WHOLE, always=True),
+    Row("Mask growth", ("masking.grow",), WHOLE, absent=(0,)),
     Row("Mask mode", ("masking.invert",), _named("Inpaint not masked"), absent=(False,)),
     Row("Masked content", ("masking.content",), absent=("original",)),
     Row("Inpaint area", ("masking.only_masked",), _named("Only masked"), absent=(False,)),
     Row("Masked area padding", ("masking.padding",), WHOLE, absent=(32,)),
+    Row("Soft inpainting", ("masking.soft",), FLAG, absent=(False,)),
+    Row("Size kept", ("masking.own_size",), FLAG, absent=(True,)),
+    Row("Canvas left", ("canvas.left",), WHOLE, absent=(0,)),
+    Row("Canvas right", ("canvas.right",), WHOLE, absent=(0,)),
+    Row("Canvas top", ("canvas.top",), WHOLE, absent=(0,)),
+    Row("Canvas bottom", ("canvas.bottom",), WHOLE, absent=(0,)),
+    Row("Canvas fill", ("canvas.fill",)),
+    Row("Canvas overlap", ("canvas.overlap",), WHOLE),
+    Row("Canvas rounds", ("canvas.rounds",), WHOLE, absent=(1,)),
     Row("Eta", ("stochastic.eta",), NUMBER, absent=(None,)),
     Row("Sigma churn", ("stochastic.churn",), NUMBER, absent=(0.0,)),
     Row("Sigma tmin", ("stochastic.churn_from",), NUMBER, absent=(0.0,)),

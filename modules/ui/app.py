@@ -42,6 +42,7 @@ def build_page(jobs: Jobs, catalog: Catalog, plugins: Plugins, translate: Transl
             for title, build_tab in plugins.tabs().items():
                 with gr.Tab(title, id=title):
                     build_tab(page)
+        page.exchange.connect(page, tabs)
         _switched_off(plugins, translate)
         gr.HTML(f"<p>{translate(HINT)}</p>", elem_id="hint")
         _keep_fresh(page, checkpoint, refresh, engine)

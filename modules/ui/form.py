@@ -11,16 +11,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from modules.schema.errors import InvalidRequest
+from modules.schema.paths import flat_name, leaves, nested_model
 from modules.ui.language import Translate
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class Form(Generic[Model]):
-    """The controls of one request. Each is known to Gradio and to its API by the last part of its path."""
+    """The controls of one request. Each is known to Gradio and to its API by its flat name (schema/paths.py).
 
-    def __init__(self, model: type[Model], translate: Translate) -> None:
-        self._model, self._translate = model, translate
+    `prefix` sets its elements' ids apart from those of other tabs.
+    """
+
+    def __init__(self, model: type[Model], translate: Translate, prefix: str = "") -> None:
+        self._model, self._translate, self.prefix = model, translate, prefix
         self._controls: dict[str, Component] = {}
 
     def add(self, path: str, control: Component) -> Component:
@@ -47,9 +51,13 @@ class Form(Generic[Model]):
         placeholder = common.pop("info")
         return self._keep(path, gr.Textbox(**{**common, "placeholder": placeholder, **options}))
 
-    def dropdown(self, path: str, choices: Sequence[str], **options: Any) -> gr.Dropdown:
-        """One of several names."""
+    def dropdown(self, path: str, choices: Sequence[str | tuple[str, str]], **options: Any) -> gr.Dropdown:
+        """One of several names, or of (label, name) pairs."""
         return self._keep(path, gr.Dropdown(**{**self._common(path), "choices": list(choices), **options}))
+
+    def checkbox(self, path: str, **options: Any) -> gr.Checkbox:
+        """Yes or no."""
+        return self._keep(path, gr.Checkbox(**{**self._common(path), **options}))
 
     @property
     def paths(self) -> set[str]:
@@ -58,7 +66,7 @@ class Form(Generic[Model]):
 
     def inputs(self) -> dict[str, Component | BlockContext]:
         """The controls by their names, for Gradio's inputs_kwargs."""
-        return {_name(path): control for path, control in self._controls.items()}
+        return {self._name(path): control for path, control in self._controls.items()}
 
     def control(self, path: str) -> Component:
         """The control of a value."""
@@ -72,7 +80,7 @@ class Form(Generic[Model]):
             branch = tree
             for parent in parents:
                 branch = branch.setdefault(parent, {})
-            if (value := values.get(_name(path))) is not None:
+            if (value := values.get(self._name(path))) is not None:
                 branch[last] = value
         try:
             return self._model.model_validate(tree)
@@ -95,7 +103,7 @@ class Form(Generic[Model]):
 
         handle.__doc__ = function.__doc__
         parameters = [
-            inspect.Parameter(_name(path), inspect.Parameter.KEYWORD_ONLY, default=_default(self._model, path))
+            inspect.Parameter(self._name(path), inspect.Parameter.KEYWORD_ONLY, default=_default(self._model, path))
             for path in self._controls
         ]
         handle.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -107,8 +115,11 @@ class Form(Generic[Model]):
             "label": self._translate(field.title or path),
             "info": self._translate(field.description or ""),
             "value": _default(self._model, path),
-            "elem_id": path.replace(".", "-"),
+            "elem_id": self.prefix + path.replace(".", "-"),
         }
+
+    def _name(self, path: str) -> str:
+        return flat_name(self._model, path)
 
     def _keep(self, path: str, control: Any) -> Any:
         self._controls[path] = control
@@ -121,19 +132,14 @@ def field_at(model: type[BaseModel], path: str) -> FieldInfo:
     field = model.model_fields[first]
     if not rest:
         return field
-    assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-    return field_at(field.annotation, rest)
+    inner = nested_model(field)
+    assert inner is not None
+    return field_at(inner, rest)
 
 
-def leaf_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def leaf_paths(model: type[BaseModel]) -> Iterator[str]:
     """The paths of all values that a person may give: not `task`, and not what is decided at submit."""
-    for name, field in model.model_fields.items():
-        if _extra(field).get("resolved"):
-            continue
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from leaf_paths(field.annotation, f"{prefix}{name}.")
-        elif name != "task":
-            yield prefix + name
+    return (path for path, _ in leaves(model) if path != "task")
 
 
 def bounds(field: FieldInfo) -> tuple[float, float]:
@@ -149,10 +155,6 @@ def _multiple(field: FieldInfo) -> float | None:
 
 def _extra(field: FieldInfo) -> Mapping[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-
-
-def _name(path: str) -> str:
-    return path.rpartition(".")[2]
 
 
 def _value(request: BaseModel, path: str) -> Any:

@@ -9,6 +9,7 @@ from modules.catalog.checkpoints import Catalog
 from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.ui.language import Translate
+from modules.ui.sending import Exchange
 
 if TYPE_CHECKING:
     from modules.ui.filling import Filler
@@ -30,3 +31,5 @@ class Page:
     """All tabs, each with its title as its id."""
     fillers: "dict[str, Filler]" = field(default_factory=dict)
     """By a tab's title, what fills its form; a tab adds its own when it is built."""
+    exchange: Exchange = field(default_factory=Exchange)
+    """How a result of one tab comes to another."""

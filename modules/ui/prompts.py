@@ -1,13 +1,13 @@
 """What belongs to a prompt box: a token counter and hints below it, and how the words are to be read."""
 
 from html import escape
-from typing import get_args
+from typing import Any, get_args
 
 import gradio as gr
 
 from modules.prompts.chunks import Names
 from modules.prompts.findings import Finding, Oddity, count_tokens, find_oddities
-from modules.schema.requests import Emphasis, Txt2Img
+from modules.schema.requests import Emphasis
 from modules.ui.form import Form
 from modules.ui.page import Page
 
@@ -46,7 +46,7 @@ def add_counter(page: Page, box: gr.Textbox, negative: bool = False) -> None:
     )  # fmt: skip
 
 
-def reading_controls(form: Form[Txt2Img], page: Page) -> None:
+def reading_controls(form: Form[Any], page: Page) -> None:
     """How the words of both prompts are read."""
     with gr.Accordion(page.translate("How the prompts are read"), open=False), gr.Row():
         form.dropdown("reading.emphasis", get_args(Emphasis))

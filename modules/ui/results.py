@@ -29,38 +29,46 @@ Updates = dict[Any, Any]
 class ResultPane:
     """Builds the components and shows jobs in them, each visitor's own."""
 
-    def __init__(self, page: Page) -> None:
-        self._page, say = page, page.translate
+    def __init__(self, page: Page, prefix: str = "") -> None:
+        self._page, say, self.prefix = page, page.translate, prefix
         self.job = gr.State("")
         """The job that is shown."""
         self.shown = gr.State([])
         """Its pictures: (path, seed, parameters) each."""
         self.seed = gr.State(None)
         """The seed of the picture whose parameters are shown."""
-        self.stage = gr.HTML(note_card(say("Pictures appear here.")), elem_id="stage")
-        self.preview = gr.HTML("", visible=False, elem_id="preview")
+        self.stage = gr.HTML(note_card(say("Pictures appear here.")), elem_id=f"{prefix}stage")
+        self.preview = gr.HTML("", visible=False, elem_id=f"{prefix}preview")
         with gr.Row():
-            self.stop_now = gr.Button(say("Stop now"), variant="stop", size="sm", interactive=False, elem_id="stop-now")
-            self.stop_after = gr.Button(
-                say("Stop after this picture"), size="sm", interactive=False, elem_id="stop-after"
+            self.stop_now = gr.Button(
+                say("Stop now"), variant="stop", size="sm", interactive=False, elem_id=f"{prefix}stop-now"
             )
-            self.skip = gr.Button(say("Skip this picture"), size="sm", interactive=False, elem_id="skip")
+            self.stop_after = gr.Button(
+                say("Stop after this picture"), size="sm", interactive=False, elem_id=f"{prefix}stop-after"
+            )
+            self.skip = gr.Button(
+                say("Skip this picture"), size="sm", interactive=False, elem_id=f"{prefix}skip"
+            )  # fmt: skip
         self.gallery = gr.Gallery(
-            label=say("Pictures"), columns=3, object_fit="contain", height=460, format="png", elem_id="gallery",
-            buttons=["fullscreen", "download"], interactive=False,
+            label=say("Pictures"), columns=3, object_fit="contain", height=460, format="png",
+            elem_id=f"{prefix}gallery", buttons=["fullscreen", "download"], interactive=False,
         )  # fmt: skip
         self.parameters = gr.Textbox(
-            label=say("Parameters"), lines=4, buttons=["copy"], interactive=False, elem_id="parameters"
+            label=say("Parameters"), lines=4, buttons=["copy"], interactive=False, elem_id=f"{prefix}parameters"
         )
-        self.download = gr.DownloadButton(say("Download the PNG"), interactive=False, elem_id="download")
-        CheckPane(page, self.download, "check")
+        self.download = gr.DownloadButton(say("Download the PNG"), interactive=False, elem_id=f"{prefix}download")
+        CheckPane(page, self.download, f"{prefix}check")
+        self.chosen = gr.State(None)
+        """The file of the picture whose parameters are shown."""
+        self.send_row = gr.Row(elem_classes="send-row")
+        page.exchange.panes.append(self)
         self._connect()
 
     def outputs(self) -> list[Any]:
         """All that show() may change."""
         return [
-            self.job, self.shown, self.seed, self.stage, self.preview, self.gallery, self.parameters, self.download,
-            *self._stops(),
+            self.job, self.shown, self.seed, self.chosen, self.stage, self.preview, self.gallery, self.parameters,
+            self.download, *self._stops(),
         ]  # fmt: skip
 
     def watch(self, job_id: str) -> Iterator[Updates]:
@@ -130,6 +138,7 @@ class ResultPane:
         return {
             self.shown: shown,
             self.seed: last[1] if last else None,
+            self.chosen: last[0] if last else None,
             self.gallery: [(path, f"{seed}") for path, seed, _ in shown],
             self.parameters: last[2] if last else "",
             self.download: gr.update(value=last[0] if last else None, interactive=last is not None),
@@ -152,17 +161,17 @@ class ResultPane:
                 stop, [self.job], None, api_visibility="private", show_progress="hidden", concurrency_limit=None
             )
         self.gallery.select(
-            self._select, [self.shown], [self.seed, self.parameters, self.download], api_visibility="private",
-            show_progress="hidden",
+            self._select, [self.shown], [self.seed, self.chosen, self.parameters, self.download],
+            api_visibility="private", show_progress="hidden",
         )  # fmt: skip
 
     @staticmethod
-    def _select(shown: list[tuple[str, int, str]], event: gr.SelectData) -> tuple[Any, Any, Any]:
+    def _select(shown: list[tuple[str, int, str]], event: gr.SelectData) -> tuple[Any, Any, Any, Any]:
         """Show the parameters of the picture that was clicked."""
         if not shown:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         path, seed, infotext = shown[event.index if isinstance(event.index, int) else event.index[0]]
-        return seed, infotext, gr.update(value=path)
+        return seed, path, infotext, gr.update(value=path)
 
 
 def duration_precise(seconds: float) -> str:

@@ -15,11 +15,11 @@ VARIATION_SEED = re.compile(r"\bVariation seed: (\d+)")
 def seed_controls(form: Form[Any], page: Page) -> gr.Button:
     """Two closed sections. Returns the button that takes the shown picture's variation seed again."""
     say = page.translate
-    with gr.Accordion(say("More about seeds"), open=False, elem_id="more-seeds"):
+    with gr.Accordion(say("More about seeds"), open=False, elem_id=f"{form.prefix}more-seeds"):
         with gr.Row(equal_height=True):
             form.number("seeding.variation_seed", scale=2, info=None)
-            random = gr.Button(say("Random"), min_width=80, elem_id="variation-random")
-            reuse = gr.Button(say("Reuse"), min_width=80, elem_id="variation-reuse")
+            random = gr.Button(say("Random"), min_width=80, elem_id=f"{form.prefix}variation-random")
+            reuse = gr.Button(say("Reuse"), min_width=80, elem_id=f"{form.prefix}variation-reuse")
             form.slider("seeding.variation_strength", scale=3, info=None)
         with gr.Row():
             form.slider("seeding.resize_from_width")
@@ -27,7 +27,7 @@ def seed_controls(form: Form[Any], page: Page) -> gr.Button:
         with gr.Row():
             form.dropdown("seeding.noise_source", get_args(Seeding.model_fields["noise_source"].annotation))
             form.number("seeding.eta_seed_delta")
-    with gr.Accordion(say("More about the sampler"), open=False, elem_id="more-sampler"):
+    with gr.Accordion(say("More about the sampler"), open=False, elem_id=f"{form.prefix}more-sampler"):
         with gr.Row():
             form.number("stochastic.eta", precision=None, step=0.01)
             form.slider("stochastic.noise_scale")

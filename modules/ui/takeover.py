@@ -1,6 +1,6 @@
 """What a picture's parameters mean for a form: which values it takes, and what is left out and why."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class TakeoverRules:
         values: dict[str, Any] = {}
         left_out = [*self._without_control(reading), *(f"{key}: {value}" for key, value in reading.rest.items())]
         for path, value in reading.values.items():
-            if path in self._paths:
+            if path in self._paths and not _switched_off(path, reading.values):
                 try:
                     values[path] = self._fitting(path, value)
                 except KararliError as error:
@@ -120,6 +120,13 @@ def _known(choices: list[Sampler] | list[Schedule], name: str, key: str) -> str:
     except KeyError:
         raise KararliError(f"{key}: {name} (it is not to be had here)") from None
     return choice.label if isinstance(choice, Schedule) else choice.name
+
+
+def _switched_off(path: str, values: Mapping[str, Any]) -> bool:
+    """Whether the value is a part of something that is not used: it may stay as it is in the form."""
+    part, _, rest = path.partition(".")
+    switch = {"hires": "enabled", "refiner": "checkpoint"}.get(part)
+    return switch is not None and rest != switch and not values.get(f"{part}.{switch}")
 
 
 def _key(path: str) -> str:

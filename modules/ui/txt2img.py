@@ -14,6 +14,7 @@ from modules.schema.sampling import AUTOMATIC
 from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
+from modules.ui.painting import hires_controls, refiner_controls
 from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
 from modules.ui.seeds import seed_controls, variation_seed_in
@@ -83,6 +84,8 @@ def txt2img_controls(page: Page) -> Controls:
             reuse = gr.Button(say("Reuse"), min_width=80, elem_id="seed-reuse")
         reuse_variation = seed_controls(form, page)
     reading_controls(form, page)
+    hires_controls(form, page)
+    refiner_controls(form, page)
     filler.connect()
     return Controls(form, prompt, negative, generate, random, reuse, reuse_variation)
 

@@ -275,8 +275,6 @@ OTHERS: dict[str, tuple[Shapes, str]] = {
     "SD 2": (
         {**_without(sd1(), TEXT), "cond_stage_model.model.ln_final.weight": (1024,)}, "Stable Diffusion 2.x",
     ),
-    "an inpainting checkpoint": ({**sd1(), f"{UNET}input_blocks.0.0.weight": (32, 9, 3, 3)}, "inpainting"),
-    "InstructPix2Pix": ({**sd1(), f"{UNET}input_blocks.0.0.weight": (32, 8, 3, 3)}, "InstructPix2Pix"),
     "a UNet alone": (_without(sd1(), VAE, TEXT), "no VAE"),
     "a checkpoint without its VAE": (_without(sd1(), VAE), "no VAE"),
     "a checkpoint without its text encoder": (_without(sd1(), TEXT), "no text encoder"),
@@ -288,6 +286,12 @@ def test_a_file_of_another_kind_is_named(shapes: Shapes, words: str) -> None:
     sentence = _refusal(shapes)
     assert words in sentence
     assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(("channels", "edits", "inpaints"), [(4, False, False), (8, True, False), (9, False, True)])
+def test_a_unet_that_sees_a_picture_is_known_by_its_channels(channels: int, edits: bool, inpaints: bool) -> None:
+    found = detect(header_of({**sd1(), f"{UNET}input_blocks.0.0.weight": (32, channels, 3, 3)}))
+    assert (found.edits, found.inpaints) == (edits, inpaints)
 
 
 def test_each_kind_has_its_own_sentence() -> None:

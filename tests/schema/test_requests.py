@@ -3,7 +3,24 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Frozen, Reading, Sampling, Seeding, Stochastic, Txt2Img
+from modules.schema.paths import nested_model
+from modules.schema.requests import (
+    LARGEST_SEED,
+    RANDOM_SEED,
+    Canvas,
+    Frozen,
+    Hires,
+    Img2Img,
+    Inpaint,
+    Masking,
+    Outpaint,
+    Reading,
+    Refiner,
+    Sampling,
+    Seeding,
+    Stochastic,
+    Txt2Img,
+)
 
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("sampling.steps", {"sampling": {"steps": 0}}),
@@ -112,10 +129,13 @@ def test_a_request_without_a_size_does_not_make_one_up(given: dict[str, int]) ->
         _ = Txt2Img.model_validate(given).size
 
 
-@pytest.mark.parametrize("model", [Txt2Img, Sampling, Reading, Seeding, Stochastic])
+@pytest.mark.parametrize(
+    "model",
+    [Txt2Img, Img2Img, Inpaint, Outpaint, Sampling, Hires, Refiner, Masking, Canvas, Reading, Seeding, Stochastic],
+)
 def test_every_value_has_a_title_and_a_sentence_of_help(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
-        if name not in ("task", "sampling", "reading", "filled", "seeding", "stochastic"):
+        if nested_model(field) is None and name != "task":
             assert field.title, name
             assert field.description, name
             assert field.description.endswith("."), name

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.schema.requests import Txt2Img
+from modules.schema.requests import Hires, Refiner, Txt2Img
 from modules.storage.dialects import Reading
 from modules.storage.infotext import FURTHER, Infotext, read_infotext, write_infotext
 from modules.storage.keys import NOT_IN_THE_TEXT, ROWS
@@ -24,6 +24,12 @@ def value_at(request: Txt2Img, path: str) -> Any:
     return value
 
 
+def unused(request: Txt2Img) -> dict[str, Any]:
+    """What a resolved request has in place of parts that it does not use."""
+    parts: dict[str, Any] = {} if request.hires.enabled else {"hires": Hires()}
+    return parts if request.refiner.checkpoint else {**parts, "refiner": Refiner()}
+
+
 # ---- our own
 
 
@@ -31,7 +37,7 @@ def value_at(request: Txt2Img, path: str) -> Any:
 @given(requests_of(Txt2Img), st.integers(0, 1600))
 def test_every_value_of_every_request_is_read_back(request: Txt2Img, index: int) -> None:
     index %= request.picture_count
-    small = request.model_copy(update={"width": request.width or 64, "height": request.height or 64})
+    small = request.model_copy(update={"width": request.width or 64, "height": request.height or 64, **unused(request)})
     text = write_infotext(small, painted(index=index))
     alone, reading = small.alone(index), read_text(text)
     assert {path: reading.values[path] for path in leaf_paths(Txt2Img) if path not in NOT_IN_THE_TEXT} == {
@@ -134,7 +140,7 @@ def test_a1111_1_6_keeps_what_is_not_known_here() -> None:
     assert read(A1111_1_6, *SAMPLING) == ["DPM++ 2M SDE", "Exponential", 20, 6.5]
     assert read(A1111_1_6, "seeding.noise_source", "hires.enabled") == ["CPU", False]
     assert reading.rest["Lora hashes"] == "fur: 0123456789ab, other: ba9876543210"
-    assert reading.rest["Refiner"] == "sd_xl_refiner [7440042bbd]"
+    assert reading.values["refiner.checkpoint"] == "sd_xl_refiner"
 
 
 def test_a1111_1_9_names_schedule_and_variation() -> None:

@@ -79,8 +79,8 @@ def test_what_is_no_record_is_refused_with_a_sentence(text: str, words: str) -> 
     ("changes", "words"),
     [
         ({"request": {"task": "txt2video"}}, "task.*0.1.0"),
-        ({"request": {"depth": 3}}, "depth"),
-        ({"request": {"sampling": {"steps": 100_000}}}, "sampling.steps"),
+        ({"request": {"task": "txt2img", "depth": 3}}, "depth"),
+        ({"request": {"task": "txt2img", "sampling": {"steps": 100_000}}}, "sampling.steps"),
         ({"index": 5}, "contradicts itself"),
         ({"seed": 8}, "contradicts itself"),
     ],

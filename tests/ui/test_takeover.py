@@ -51,6 +51,7 @@ def test_everything_that_a_form_has_a_control_for_is_taken(rules: TakeoverRules)
     assert {path: value for path, value in taken.values.items() if path not in others} == {
         "prompt": "a barn", "negative_prompt": "rain", "sampling.steps": 9, "sampling.sampler": "Euler a",
         "sampling.schedule": "Karras", "sampling.guidance_scale": 6.0, "seed": 77, "width": 128, "height": 192,
+        "hires.enabled": False, "refiner.checkpoint": "",
         "reading.clip_skip": 1, "reading.emphasis": "Original",
     }  # fmt: skip
     assert taken.left_out == ()

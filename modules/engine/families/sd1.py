@@ -4,12 +4,14 @@ https://arxiv.org/abs/2112.10752; the sizes come from the checkpoint's header, t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -18,6 +20,7 @@ from modules.catalog.embeddings import Embedding
 from modules.engine.devices import Hardware
 from modules.engine.sampling.guidance import Conditioning, GuidedDenoiser
 from modules.engine.sampling.levels import scaled_linear_levels
+from modules.engine.sampling.wrappers import SeeingUNet
 from modules.engine.text.clip import ClipEncoder
 from modules.engine.text.inversion import Inversions
 from modules.engine.text.reading import read_prompts
@@ -25,6 +28,7 @@ from modules.engine.vision.vae import Vae
 from modules.prompts.evaluating import Timeline
 from modules.prompts.tokens import END, START
 from modules.schema.errors import UnusableFile
+from modules.schema.media import cut
 from modules.schema.requests import Reading
 
 Weights = dict[str, Tensor]
@@ -51,14 +55,17 @@ class StableDiffusion1:
         with self.hardware.hosting(self._text.model):
             return read_prompts(words, reading, timeline, self._text, inversions)
 
-    def denoiser(self, texts: Sequence[Conditioning], guidance_scale: float) -> GuidedDenoiser:
+    def denoiser(
+        self, texts: Sequence[Conditioning], guidance_scale: float, seen: Tensor | None = None
+    ) -> GuidedDenoiser:
         """The UNet under classifier-free guidance for a walk, with one text a picture.
 
-        It stays on the device while in use.
+        It stays on the device while in use. `seen` is what an inpainting or InstructPix2Pix checkpoint sees beside the
+        noisy latents.
         """
         nn.Module.to(self._unet, self.hardware.device)
         return GuidedDenoiser(
-            self._unet,
+            self._unet if seen is None else cast(UNet2DConditionModel, SeeingUNet(self._unet, seen)),
             texts,
             guidance_scale,
             self.levels.timestep_of,
@@ -70,6 +77,27 @@ class StableDiffusion1:
         """Called after the walk: make room for the VAE if memory is scarce."""
         if self.hardware.offload:
             nn.Module.to(self._unet, "cpu")
+
+    def sight(self, size: tuple[int, int], image: Image.Image | None, mask: Image.Image | None = None) -> Tensor | None:
+        """What the UNet sees beside the noisy latents, [1, channels, h, w]; None for an ordinary checkpoint.
+
+        An inpainting checkpoint sees the mask and the picture without what is under it; without a picture, or without
+        a mask, all is under it. An InstructPix2Pix checkpoint sees the whole picture, on the VAE's own scale.
+        """
+        if self.architecture.inpaints:
+            if image is None or mask is None:
+                image, mask = Image.new("RGB", size), Image.new("L", size, 255)
+            return self._sight_around(image, cut(mask, 127))
+        if self.architecture.edits and image is not None:
+            return self.vae.encode([image]) / self.architecture.vae.scaling_factor
+        return None
+
+    def _sight_around(self, picture: Image.Image, mask: Image.Image) -> Tensor:
+        grey = Image.new("RGB", picture.size, (127, 127, 127))
+        latents = self.vae.encode([Image.composite(grey, picture, mask)])
+        shades = torch.from_numpy(np.array(mask, dtype=np.float32) / 255)[None, None]
+        small = nn.functional.interpolate(shades, size=latents.shape[-2:])
+        return torch.cat([small.to(latents.device), latents], dim=1)
 
     def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(channels, rows, columns) of the latents for a width and height in pixels."""

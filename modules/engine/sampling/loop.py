@@ -69,8 +69,7 @@ class WalkStep:
 
     def brownian(self, sigma: float, sigma_next: float) -> Tensor:
         """Unit noise of a Brownian motion between two noise levels."""
-        lowest = min(level for level in self._plan.sigmas if level > 0)
-        return self._noise.brownian(sigma, sigma_next, span=(lowest, max(self._plan.sigmas)))
+        return self._noise.brownian(sigma, sigma_next, self._plan.span)
 
     def _seen(self, denoised: Tensor) -> Tensor:
         if self.first is None:
@@ -78,8 +77,8 @@ class WalkStep:
         return denoised
 
 
-def sample(model: Denoiser, noise: SeededNoise, plan: Plan, report: StepReport) -> Tensor:
-    """Walk from pure noise at the plan's first level down to its last one.
+def sample(model: Denoiser, noise: SeededNoise, plan: Plan, report: StepReport, start: Tensor | None = None) -> Tensor:
+    """Walk from the plan's first level down to its last one: from pure noise, or from latents at that level.
 
     Returns latents in float32, on the scale that the VAE decodes. Raises KararliError when the model's arithmetic
     overflowed.
@@ -88,9 +87,11 @@ def sample(model: Denoiser, noise: SeededNoise, plan: Plan, report: StepReport) 
         parts = noise.apart()
         reports = [_share_of(report, number, len(parts)) for number in range(len(parts))]
         models = [model.alone(number) for number in range(len(parts))]
-        latents = torch.cat([_walk(*each, plan) for each in zip(models, parts, reports, strict=True)])
+        starts = [None] * len(parts) if start is None else start.split(1)
+        walks = zip(models, parts, reports, starts, strict=True)
+        latents = torch.cat([_walk(each, own, tell, plan, begun) for each, own, tell, begun in walks])
     else:
-        latents = _walk(model, noise, report, plan)
+        latents = _walk(model, noise, report, plan, start)
     if not torch.isfinite(latents).all():
         raise KararliError(
             "The picture came out as numbers without end (NaN): this checkpoint does not bear this precision."
@@ -99,9 +100,9 @@ def sample(model: Denoiser, noise: SeededNoise, plan: Plan, report: StepReport) 
     return latents / _scale(plan.sigmas[-1]) if plan.sampler.start == "vp" else latents
 
 
-def _walk(model: Denoiser, noise: SeededNoise, report: StepReport, plan: Plan) -> Tensor:
+def _walk(model: Denoiser, noise: SeededNoise, report: StepReport, plan: Plan, start: Tensor | None) -> Tensor:
     sigma, targets = plan.sigmas[0], list(plan.sigmas[:0:-1])
-    latents = noise.draw() * (_scale(sigma) if plan.sampler.start == "vp" else sigma)
+    latents = noise.draw() * (_scale(sigma) if plan.sampler.start == "vp" else sigma) if start is None else start
     take_step = plan.sampler.begin()
     past: list[Past] = []
     fallen = 0

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from modules.engine.sampling.brownian import BrownianTree
 from modules.engine.sampling.philox import Philox
-from modules.schema.requests import Seeding, Txt2Img
+from modules.schema.requests import Painting, Seeding
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -84,7 +84,7 @@ class SeededNoise:
 
 
 def noise_of(
-    request: Txt2Img, indices: Sequence[int], latent_shape: Callable[[tuple[int, int]], Shape], device: torch.device
+    request: Painting, indices: Sequence[int], latent_shape: Callable[[tuple[int, int]], Shape], device: torch.device
 ) -> SeededNoise:
     """The noise of a request's pictures, with its variation and with the size that its seed is meant for."""
     seeding = request.seeding

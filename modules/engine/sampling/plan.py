@@ -20,6 +20,16 @@ class Plan:
     dials: Dials
     levels: Levels
     """The model's levels, or those that the sampler puts in their place."""
+    noise_level: float | None = None
+    """For a walk from a picture: the level of the noise over it, where that is not the first level."""
+    whole_span: tuple[float, float] | None = None
+    """For the end of a longer walk: the lowest and the highest level of that."""
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The lowest level above 0 and the highest one, between which Brownian motions go."""
+        own = min((level for level in self.sigmas if level > 0), default=0.0), max(self.sigmas)
+        return self.whole_span or own
 
     @property
     def count(self) -> int:

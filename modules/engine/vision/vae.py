@@ -1,6 +1,7 @@
-"""The autoencoder: latents to pictures, and a cheap look at latents on their way."""
+"""The autoencoder: latents to pictures, pictures to latents, and a cheap look at latents on their way."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -35,6 +36,14 @@ class Vae:
         with self._hardware.hosting(self.model):
             return [self._decode_one(latent[None] / self._scale) for latent in latents]
 
+    def encode(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB pictures of one size -> latents [batch, channels, h, w] in float32 on the model's scale.
+
+        The mode of the encoder's distribution, not a draw from it: the same picture has the same latents each time.
+        """
+        with self._hardware.hosting(self.model):
+            return torch.cat([self._encode_one(image) for image in images]) * self._scale
+
     def preview(self, latents: Tensor) -> bytes:
         """A small JPEG of the first of the latents [batch, channels, h, w], by a linear map to RGB."""
         if self._projection is None:
@@ -48,6 +57,14 @@ class Vae:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=85)
         return file.getvalue()
+
+    def _encode_one(self, image: Image.Image) -> Tensor:
+        pixels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None] * 2 - 1
+        latents = self.model.encode(pixels.to(self.model.device, self.model.dtype)).latent_dist.mean
+        if not torch.isfinite(latents).all() and self.model.dtype != torch.float32:
+            self.model.to(torch.float32)
+            latents = self.model.encode(pixels.to(self.model.device)).latent_dist.mean
+        return latents.float().to(self._hardware.device)
 
     def _decode_one(self, latent: Tensor) -> Picture:
         pixels = self.model.decode(latent.to(self.model.device, self.model.dtype)).sample
