@@ -71,7 +71,7 @@ def started(data_dir: Path, *arguments: str) -> Iterator[Program]:
         process = subprocess.Popen([*command, *arguments], stdout=output, stderr=subprocess.STDOUT, text=True)
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_for(lambda: process.poll() is not None or _answers(url), "the page to answer", 60)
+            wait_for(lambda: process.poll() is not None or _answers(url), "the page to answer", 120)
             assert process.poll() is None, log.read_text()
             yield Program(url, data_dir, process, log)
         finally:
@@ -83,7 +83,7 @@ def started(data_dir: Path, *arguments: str) -> Iterator[Program]:
                 process.wait()
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
@@ -124,7 +124,7 @@ def open_page(browser: Browser, program: Program) -> Iterator[Callable[[], Page]
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.on("request", lambda request: outside.append(request.url))
         page.goto(program.url)
         page.wait_for_selector("#engine strong")

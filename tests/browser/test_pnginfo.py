@@ -168,7 +168,7 @@ def test_the_button_under_the_results_checks_the_picture(page: Page) -> None:
     page.locator("#gallery .grid-container button").first.click()
     expect(page.locator("#parameters textarea")).to_have_value(re.compile("Seed: 12,"))
     page.click("#check")
-    expect(page.locator("#check-verdict .done h4")).to_have_text("Identical", timeout=60_000)
+    expect(page.locator("#check-verdict .done h4")).to_have_text("Identical", timeout=120_000)
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_after_a_restart_page_and_command_line_say_identical(browser: Browser, t
             open_info(page, file.read_bytes(), file.name)
             expect(page.locator("#info-table")).to_contain_text(f"{5 + files.index(file)}")
             page.click("#info-check")
-            expect(page.locator("#info-check-verdict .done h4")).to_have_text("Identical", timeout=60_000)
+            expect(page.locator("#info-check-verdict .done h4")).to_have_text("Identical", timeout=120_000)
             page.locator("#info-picture").get_by_label("Clear").click()
         page.close()
     assert len(list((data_dir / "outputs").glob("txt2img/*/*.png"))) == 2

@@ -48,7 +48,7 @@ def test_twelve_prompts_that_the_demo_knows_give_what_they_say(page: Page) -> No
     for number, (colour, shape, background) in enumerate(PROMPTS):
         generate(page, f"a {colour} {shape} on a {background} background", seed=100 + number)
         expect(page.locator("#parameters textarea")).to_have_value(
-            re.compile(rf"a {colour} {shape} on .*Seed: {100 + number},", re.DOTALL), timeout=60_000
+            re.compile(rf"a {colour} {shape} on .*Seed: {100 + number},", re.DOTALL), timeout=120_000
         )
         wait_for_end(page)
         seen = look(pictures(page, 1)[0])
@@ -154,7 +154,7 @@ def test_stop_after_this_picture_keeps_it_and_leaves_the_others(page: Page) -> N
     generate(page, "a red circle", seed=80, sampling_steps=150, batch_count=5)
     wait_for_progress(page)
     page.click("#stop-after")
-    expect(page.locator("#stage")).to_contain_text("Stopped. Pictures kept: 1.", timeout=60_000)
+    expect(page.locator("#stage")).to_contain_text("Stopped. Pictures kept: 1.", timeout=120_000)
     pictures(page, 1)
 
 
@@ -201,7 +201,7 @@ def test_the_engines_death_is_said_and_the_job_and_the_next_one_still_come(
 ) -> None:
     first, second = open_page(), open_page()
     generate(first, "a red circle on a white background", seed=11, sampling_steps=120, batch_count=3)
-    expect(first.locator("#stage p")).to_contain_text("picture 2 / 3", timeout=60_000)
+    expect(first.locator("#stage p")).to_contain_text("picture 2 / 3", timeout=120_000)
     generate(second, "a blue square on a yellow background", seed=2)
     expect(second.locator("#stage")).to_contain_text("jobs before this one: 1")
     before = program.engine_pid()
