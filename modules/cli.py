@@ -1,4 +1,4 @@
-"""The command line: serve · txt2img · img2img · inpaint · outpaint · check · test.
+"""The command line: serve · txt2img · img2img · inpaint · outpaint · upscale · sdupscale · check · test.
 
 It parses, then uses the jobs service like everyone.
 
@@ -29,8 +29,9 @@ from modules.jobs.service import Jobs
 from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
 from modules.schema.paths import flat_name, leaves
-from modules.schema.requests import Img2Img, Inpaint, Outpaint, Txt2Img
+from modules.schema.requests import Img2Img, Inpaint, Outpaint, Request, SdUpscale, Txt2Img, Upscale
 from modules.settings import REPOSITORY, Settings, load_settings
+from modules.storage.folders import pictures_in, stem_of
 from modules.storage.opening import UnreadablePicture, file_bytes
 
 CHECKS = (
@@ -43,12 +44,12 @@ CHECKS = (
 
 CHECK_CODES = {Outcome.IDENTICAL: 0, Outcome.CLOSE: 3, Outcome.DIFFERENT: 4, Outcome.IMPOSSIBLE: 5}
 """How `check` ends; with several pictures the greatest counts."""
-_FILES = ("picture", "mask", "hires_first_pass")
+_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names")
 """Values that are digests of input pictures: files on the command line, where they can be given at all."""
 
 _console = Console(stderr=True)
 
-PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint)
+PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale)
 
 
 def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> None:
@@ -124,6 +125,24 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         """Continue a picture beyond its sides."""
         paint(Outpaint, output, values)
 
+    def sdupscale_command(output: Path | None, **values: Any) -> None:
+        """Enlarge a picture and paint it over, tile by tile."""
+        paint(SdUpscale, output, values)
+
+    def upscale_command(pictures: list[Path], output: Path | None, **values: Any) -> None:
+        """Make pictures larger: files, or all that lie in a folder."""
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        _request(Upscale, values)  # what is wrong with it is said before the engine starts
+        files = list(_files(pictures))
+        jobs = open_jobs(settings)
+        try:
+            kept = list(_keep_all(jobs, files))
+            given = {"pictures": tuple(digest for digest, _ in kept), "names": tuple(name for _, name in kept)}
+            request = _request(Upscale, {**values, **given})
+            _follow(jobs, jobs.submit(request, save=output is None), output)
+        finally:
+            jobs.close()
+
     def test_command(
         arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
     ) -> None:
@@ -145,6 +164,7 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         ],
         None,
     )
+    enlarged = _parameter("pictures", Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")])
     output = _parameter(
         "output",
         Annotated[Path | None, typer.Option("-o", "--output", help="Where to put the PNG, instead of outputs/.")],
@@ -163,6 +183,8 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         (Img2Img, img2img_command, [picture, prompt]),
         (Inpaint, inpaint_command, [picture, prompt, mask]),
         (Outpaint, outpaint_command, [picture, prompt]),
+        (SdUpscale, sdupscale_command, [picture, prompt]),
+        (Upscale, upscale_command, [enlarged]),
     ):
         options = [option for option in _options(model, "Request") if option.name not in ("prompt", *_FILES)]
         app.command(model.model_fields["task"].default)(
@@ -182,7 +204,7 @@ def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
                 if isinstance(event, Progress):
                     bar.update(line, description=event.stage, completed=event.done)
                 elif isinstance(event, PictureReady):
-                    path = _deliver(event, output, count)
+                    path = _deliver(event, _place(job.request, output, event.index, count))
                     bar.console.file.flush()
                     sys.stdout.write(f"{path}\n")
                 elif isinstance(event, Requeued):
@@ -247,11 +269,20 @@ def _verdict(jobs: Jobs, catalog: Catalog, path: Path) -> Verdict:
     raise AssertionError("a check ends with its verdict")
 
 
-def _deliver(picture: PictureReady, output: Path | None, count: int) -> Path:
+def _place(request: Request, output: Path | None, index: int, count: int) -> Path | None:
+    """Where a picture goes; None where it is saved in outputs/. Enlarged pictures keep their names."""
+    if output is None:
+        return None
+    if isinstance(request, Upscale) and (count > 1 or output.is_dir() or not output.suffix):
+        before = request.names[:index].count(request.names[index])
+        return output / f"{request.names[index]}{f'-{before + 1}' if before else ''}.png"
+    return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
+
+
+def _deliver(picture: PictureReady, path: Path | None) -> Path:
     if picture.path is not None:
         return picture.path
-    assert output is not None
-    path = output if count == 1 else output.with_stem(f"{output.stem}-{picture.index + 1}")
+    assert path is not None
     _write(path, picture.read())
     return path
 
@@ -262,6 +293,26 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise KararliError(f"{path} cannot be written ({error.strerror}). Choose another place for -o.") from None
+
+
+def _files(given: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """Each file, and whether it was named by itself rather than found in a folder."""
+    for path in given:
+        if path.is_dir():
+            yield from ((file, False) for file in pictures_in(path))
+        else:
+            yield path, True
+
+
+def _keep_all(jobs: Jobs, files: list[tuple[Path, bool]]) -> Iterator[tuple[str, str]]:
+    """Digest and name of each picture; what is none in a folder is told and left out."""
+    for file, named in files:
+        try:
+            yield _keep(jobs, file), stem_of(file.name)
+        except KararliError as error:
+            if named:
+                raise
+            _console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _keep(jobs: Jobs, file: Path) -> str:

@@ -31,6 +31,10 @@ class Settings(BaseModel):
         default=REPOSITORY,
         description="Folder with models/, extensions/, outputs/ and settings.toml; by default the program's own.",
     )
+    input_root: Path | None = Field(
+        default=None,
+        description="Folder whose folders of pictures can be worked through on the page; without it none can.",
+    )
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
@@ -75,6 +79,11 @@ class Settings(BaseModel):
     def embeddings(self) -> Path:
         """The folder of learned words (textual inversions)."""
         return self.models / "embeddings"
+
+    @property
+    def upscalers(self) -> Path:
+        """The folder that upscalers are dropped into."""
+        return self.models / "ESRGAN"
 
     @property
     def wildcards(self) -> Path:

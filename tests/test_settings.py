@@ -19,6 +19,7 @@ GIVEN: dict[str, tuple[tuple[str, Any], tuple[str, Any], tuple[Any, Any]]] = {
     "backend": (('"inline"', "inline"), ("ray", "ray"), ("inline", "inline")),
     "theme": (('"soft"', "soft"), ("glass", "glass"), ("ocean", "ocean")),
     "lang": (('"tr"', "tr"), ("en", "en"), ("tr", "tr")),
+    "input_root": (('"/a"', Path("/a")), ("/b", Path("/b")), (Path("/c"), Path("/c"))),
     "open": (("true", True), ("no", False), (True, True)),
 }
 

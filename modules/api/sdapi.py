@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -13,6 +14,15 @@ from pydantic import ValidationError
 
 from modules import __version__
 from modules.api.errors import ApiError, ErrorsAsJson
+from modules.api.extras import (
+    ExtraBatchAnswer,
+    ExtraBatchBody,
+    ExtraSingleAnswer,
+    ExtraSingleBody,
+    extra_batch,
+    extra_single,
+    upscaler_items,
+)
 from modules.api.png_info import picture_info
 from modules.api.sdapi_models import (
     CheckpointItem,
@@ -35,7 +45,7 @@ from modules.jobs.service import Jobs
 from modules.plugins.loading import Plugins
 from modules.schema.errors import InvalidRequest, JobExists, KararliError, UnusableFile
 from modules.schema.events import Cancelled, Failed, Finished, Job, PictureReady, Progress
-from modules.schema.requests import Reading, Request, Txt2Img
+from modules.schema.requests import FromPicture, Painting, Reading, Txt2Img
 from modules.schema.results import Result
 from modules.schema.sampling import Schedule
 
@@ -66,8 +76,18 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
 
     @routes.get("/upscalers")
     def upscalers() -> list[UpscalerItem]:
-        """The upscalers of pixels."""
-        return [UpscalerItem(name=upscaler.name) for upscaler in plugins.upscalers() if upscaler.latent is None]
+        """The upscalers of pixels, the files of models/ESRGAN/ too."""
+        return upscaler_items(plugins.upscalers(), catalog.upscalers)
+
+    @routes.post("/extra-single-image")
+    async def extra_single_image(body: ExtraSingleBody) -> ExtraSingleAnswer:
+        """Make a picture larger; answers when it is done."""
+        return await run_sync(extra_single, body, jobs, partial(_keep, jobs=jobs), limiter=waiting)
+
+    @routes.post("/extra-batch-images")
+    async def extra_batch_images(body: ExtraBatchBody) -> ExtraBatchAnswer:
+        """Make pictures larger; answers when all are done."""
+        return await run_sync(extra_batch, body, jobs, partial(_keep, jobs=jobs), limiter=waiting)
 
     @routes.get("/latent-upscale-modes")
     def latent_upscale_modes() -> list[UpscaleModeItem]:
@@ -132,6 +152,7 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
 
 def _paint(body: Txt2ImgBody | Img2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
     job = _submit(body, jobs)
+    assert isinstance(job.request, Painting)
     pictures: list[PictureReady] = []
     result: Result | None = None
     for event in jobs.watch(job.id):
@@ -180,7 +201,7 @@ def _keep(text: str, jobs: Jobs) -> str:
         raise ApiError(500, f"The input picture could not be kept ({error.strerror}). Make room on the disk.") from None
 
 
-def _info(request: Request, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
+def _info(request: Painting, pictures: list[PictureReady], result: Result | None) -> dict[str, Any]:
     first = pictures[0].seed if pictures else request.seed
     words = [request.words_of(picture.index) for picture in pictures]
     varies = request.seeding.variation_strength > 0
@@ -223,10 +244,10 @@ def _info(request: Request, pictures: list[PictureReady], result: Result | None)
     }
 
 
-def _strength(request: Request) -> float | None:
+def _strength(request: Painting) -> float | None:
     if isinstance(request, Txt2Img):
         return request.hires.strength if request.hires.enabled else None
-    return request.strength
+    return request.strength if isinstance(request, FromPicture) else None
 
 
 def _progress(jobs: Jobs, with_image: bool) -> ProgressAnswer:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from modules.catalog.architecture import Architecture, detect
 from modules.catalog.embeddings import Embeddings
+from modules.catalog.faces import FaceFiles
 from modules.catalog.files import model_files
 from modules.catalog.hashes import Hashes
 from modules.catalog.headers import read_header
+from modules.catalog.upscalers import UpscalerFiles
 from modules.catalog.wildcards import Wildcards
 from modules.schema.errors import UnusableFile
 from modules.settings import Settings
@@ -56,6 +58,8 @@ class Catalog:
         self.hashes = Hashes(settings.cache)
         self.embeddings = Embeddings(settings.embeddings)
         self.wildcards = Wildcards(settings.wildcards)
+        self.upscalers = UpscalerFiles(settings.upscalers)
+        self.faces = FaceFiles(settings.models)
 
     def checkpoints(self) -> list[Checkpoint]:
         """All .safetensors files, the default one first, then by name."""

@@ -3,9 +3,12 @@
 import random
 from collections.abc import Sequence
 from functools import cache
+from typing import Any, TypeVar
 
 from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.catalog.enlarging import settle_upscale
 from modules.catalog.settling import ReadInput, settle_size
+from modules.catalog.upscalers import all_upscalers
 from modules.prompts.parsing import networks
 from modules.prompts.wildcards import fill, has_wildcards
 from modules.schema.errors import InvalidRequest
@@ -14,17 +17,22 @@ from modules.schema.requests import (
     RANDOM_SEED,
     Filled,
     Hires,
+    Img2Img,
     Painting,
     Reading,
     Refiner,
     Request,
     Sampling,
+    SdUpscale,
     Seeding,
     Stochastic,
     Txt2Img,
+    Upscale,
 )
 from modules.schema.sampling import AUTOMATIC, Choice, Sampler, Schedule, choose, split_joined
 from modules.schema.upscaling import Upscaler, choose_upscaler
+
+AnyPainting = TypeVar("AnyPainting", bound=Painting)
 
 
 def _no_inputs(digest: str) -> bytes:
@@ -51,6 +59,8 @@ class Resolver:
         Raises InvalidRequest for a name that is not there and for input pictures that do not fit, UnusableFile for a
         checkpoint that cannot be used.
         """
+        if isinstance(request, Upscale):
+            return settle_upscale(request, self._catalog, self._upscaler, self._read)
         checkpoint = self._catalog.find(request.checkpoint)
         width, height = settle_size(request, checkpoint.usable(), self._read)
         _check_layers(request.reading, checkpoint)
@@ -69,9 +79,20 @@ class Resolver:
                 "sampling": sampling,
                 "stochastic": _effective(request.stochastic, choose(self._samplers, sampling.sampler)),
                 "refiner": self._refiner(request),
-                **({"hires": self._hires(request.hires)} if isinstance(request, Txt2Img) else {}),
+                **self._enlarged(request),
             }
         )
+
+    def _enlarged(self, request: Painting) -> dict[str, Any]:
+        """What names upscalers, with their own names."""
+        if isinstance(request, Txt2Img):
+            return {"hires": self._hires(request.hires)}
+        if isinstance(request, Img2Img):
+            return {"upscaler": self._upscaler(request.upscaler, "upscaler")}
+        if isinstance(request, SdUpscale):
+            name = self._upscaler(request.redrawing.upscaler, "redrawing.upscaler")
+            return {"redrawing": request.redrawing.model_copy(update={"upscaler": name})}
+        return {}
 
     def _refiner(self, request: Painting) -> Refiner:
         """What is not used is not kept."""
@@ -98,18 +119,24 @@ class Resolver:
                 "sampler": sampling.sampler if hires.sampler else "",
                 "schedule": sampling.schedule if hires.schedule else "",
                 "checkpoint": checkpoint,
-                "upscaler": self._upscaler(hires.upscaler),
+                "upscaler": self._upscaler(hires.upscaler, "hires.upscaler"),
             }
         )
 
-    def _upscaler(self, name: str) -> str:
+    def _upscaler(self, name: str, field: str) -> str:
+        """The name as it is registered, or of a file in models/ESRGAN/. Stretched latents are for hires fix alone."""
+        choices = [one for one in self._upscalers if one.latent is None or field == "hires.upscaler"]
         try:
-            return choose_upscaler(self._upscalers, name).name
+            return choose_upscaler(choices, name).name
         except KeyError:
-            names = ", ".join(upscaler.name for upscaler in self._upscalers)
-            raise InvalidRequest(f"There is no upscaler {name!r}. Choose one of: {names}.", "hires.upscaler") from None
+            pass
+        if (file := self._catalog.upscalers.find(name)) is not None:
+            file.usable()
+            return file.name
+        names = ", ".join(upscaler.name for upscaler in all_upscalers(choices, self._catalog.upscalers))
+        raise InvalidRequest(f"There is no upscaler {name!r}. Choose one of: {names}.", field)
 
-    def _filled(self, request: Request) -> Request:
+    def _filled(self, request: AnyPainting) -> AnyPainting:
         """With the words that its wildcards come to: each picture's are drawn by its own seed."""
         if request.filled.prompts or not (has_wildcards(request.prompt) or has_wildcards(request.negative_prompt)):
             return request
@@ -133,7 +160,7 @@ class Resolver:
         return sampling.model_copy(update={"sampler": sampler, "schedule": schedule})
 
 
-def _refuse_networks(request: Request) -> None:
+def _refuse_networks(request: Painting) -> None:
     for prompt in {request.prompt, *request.filled.prompts}:
         for network in networks(prompt):
             raise InvalidRequest(

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 from modules.catalog.architecture import Architecture
 from modules.schema.errors import InvalidRequest
 from modules.schema.media import LARGEST_AREA, LARGEST_SIDE, read_image, read_mask, transparency_of
-from modules.schema.requests import FromPicture, Img2Img, Inpaint, Outpaint, Painting, Txt2Img
+from modules.schema.requests import FromPicture, Img2Img, Inpaint, Outpaint, Painting, SdUpscale, Size, Txt2Img
 
 ReadInput = Callable[[str], bytes]
 """From a digest to the file's bytes; raises InvalidRequest when it is not there."""
@@ -28,7 +28,9 @@ def settle_size(request: Painting, architecture: Architecture, read: ReadInput) 
     side = architecture.resolution
     if isinstance(request, FromPicture):
         size = _picture_size(request, read)
-        if isinstance(request, Inpaint) and request.masking.only_masked:
+        if isinstance(request, SdUpscale):
+            check_redrawing(request, size)
+        if isinstance(request, SdUpscale) or (isinstance(request, Inpaint) and request.masking.only_masked):
             size = (side, side)
         return _open_size(request, size, side)
     if isinstance(request, Txt2Img):
@@ -52,8 +54,24 @@ def _picture_size(request: FromPicture, read: ReadInput) -> tuple[int, int]:
         _check_mask(request, image, read)
     if isinstance(request, Outpaint):
         return _canvas_size(request, image)
-    assert isinstance(request, Img2Img | Inpaint)
+    assert isinstance(request, Img2Img | Inpaint | SdUpscale)
     return image.size
+
+
+def check_redrawing(request: SdUpscale, size: Size) -> None:
+    """Raises InvalidRequest when a picture of that size would become too large."""
+    check_result((round(size[0] * request.redrawing.scale), round(size[1] * request.redrawing.scale)))
+
+
+def check_result(size: Size) -> None:
+    """Raises InvalidRequest for a result that is too large to be kept."""
+    width, height = size
+    if max(size) > LARGEST_SIDE or width * height > LARGEST_AREA:
+        raise InvalidRequest(
+            f"The picture would become {width} x {height} pixels: too large. Enlarge it by less: at most {LARGEST_SIDE}"
+            f" pixels a side and {LARGEST_AREA // 1_000_000} million in all.",
+            "enlarging.scale",
+        )
 
 
 def _check_mask(request: Inpaint, image: Image.Image, read: ReadInput) -> None:

@@ -40,6 +40,15 @@ def register_tasks() -> dict[str, object]:
     from modules.engine.tasks.img2img import img2img
     from modules.engine.tasks.inpaint import inpaint
     from modules.engine.tasks.outpaint import outpaint
+    from modules.engine.tasks.sdupscale import sdupscale
     from modules.engine.tasks.txt2img import txt2img
+    from modules.engine.tasks.upscale import upscale
 
-    return {"txt2img": txt2img, "img2img": img2img, "inpaint": inpaint, "outpaint": outpaint}
+    return {
+        "txt2img": txt2img,
+        "img2img": img2img,
+        "inpaint": inpaint,
+        "outpaint": outpaint,
+        "upscale": upscale,
+        "sdupscale": sdupscale,
+    }

@@ -10,7 +10,7 @@ from modules.engine.loading import Models
 from modules.engine.workbench import Task, Workbench
 from modules.schema.errors import NotEnoughMemory, UnusableFile
 from modules.schema.events import Job, Report
-from modules.schema.requests import Request
+from modules.schema.requests import Request, Upscale
 from modules.schema.results import Result, Runtime
 from modules.schema.sampling import Sampler, Schedule
 from modules.schema.upscaling import Upscaler
@@ -71,6 +71,10 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _memory_sentence(request: Request) -> str:
+    if isinstance(request, Upscale):
+        return (
+            "There is not enough memory to enlarge the picture. Choose smaller tiles or a smaller size and try again."
+        )
     width, height = request.size
     lower = "the batch size or the size" if request.batch_size > 1 else "width and height"
     return (

@@ -13,6 +13,8 @@ from modules.catalog.checkpoints import Catalog, Checkpoint
 from modules.catalog.embeddings import Embedding
 from modules.engine.devices import Hardware
 from modules.engine.families.sd1 import StableDiffusion1, Weights
+from modules.engine.vision.faces import FaceModels
+from modules.engine.vision.upscaler_models import UpscalerModels
 from modules.schema.errors import UnusableFile
 from modules.schema.results import CheckpointRecord, UsedFile
 
@@ -25,6 +27,8 @@ class Models:
     def __init__(self, catalog: Catalog, hardware: Hardware) -> None:
         self.catalog, self.hardware = catalog, hardware
         self._models: dict[Checkpoint, StableDiffusion1] = {}
+        self.upscalers = UpscalerModels(catalog, hardware)
+        self.faces = FaceModels(catalog, hardware)
 
     def load(self, name: str, beside: Collection[str] = ()) -> StableDiffusion1:
         """The model of that checkpoint, read from disk if it is not in memory or has changed since.
@@ -65,6 +69,8 @@ class Models:
 
     def unload(self) -> None:
         """Give the memory back, to the operating system too."""
+        self.upscalers.unload()
+        self.faces.unload()
         self._free(keep=())
 
     def _free(self, keep: Collection[Checkpoint]) -> None:

@@ -57,6 +57,12 @@ class JobProgress:
             Progress("Painting", done, picture, self._pictures, step, steps, self._seconds_left(done, now), image)
         )
 
+    def part(self, picture: int, done: float) -> None:
+        """So much of picture `picture` is enlarged, 0 to 1."""
+        share = (picture + done) / self._pictures
+        left = self._seconds_left(share, time.monotonic())
+        self._report(Progress("Enlarging", share, picture, self._pictures, seconds_left=left))
+
     def _seconds_left(self, done: float, now: float) -> float | None:
         here = done - self._first / self._pictures
         return (now - self._painted_since) * (1 - done) / here if here > 0 else None

@@ -7,11 +7,12 @@ from typing import TypeAlias
 from modules.engine.loading import Models
 from modules.engine.sampling.plan import Plan, make_plan
 from modules.engine.sampling.starts import make_later_plan
+from modules.engine.vision.upscaler_models import Tell
 from modules.schema.events import Job, Report
-from modules.schema.requests import Sampling, Stochastic
-from modules.schema.results import Result, Runtime
+from modules.schema.requests import Sampling, Stochastic, Tiles
+from modules.schema.results import Result, Runtime, UsedFile
 from modules.schema.sampling import Levels, Sampler, Schedule
-from modules.schema.upscaling import Upscaler
+from modules.schema.upscaling import Upscaler, choose_upscaler
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,22 @@ class Workbench:
         return make_later_plan(
             sampling, stochastic, self.samplers, self.schedules, levels, strength=strength, exact=exact
         )
+
+    def upscaler(self, name: str, tiles: Tiles | None = None, tell: Tell | None = None) -> Upscaler:
+        """The upscaler of that name, registered or a file of models/ESRGAN/; of a file, how to go about it.
+
+        Raises UnusableFile with a sentence when there is none.
+        """
+        try:
+            return choose_upscaler(self.upscalers, name)
+        except KeyError:
+            return self.models.upscalers.upscaler(name, tiles, tell)
+
+    def upscaler_files(self, *names: str) -> tuple[UsedFile, ...]:
+        """Those of the upscalers of these names that are files, each once."""
+        registered = {upscaler.name.casefold() for upscaler in self.upscalers}
+        files = [name for name in dict.fromkeys(names) if name and name.casefold() not in registered]
+        return tuple(self.models.upscalers.record(name) for name in files)
 
 
 Task: TypeAlias = Callable[[Job, Workbench, Report], Result]

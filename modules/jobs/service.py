@@ -7,6 +7,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from modules.jobs.backend import Backend
 from modules.jobs.feed import Feed
@@ -78,6 +79,10 @@ class Jobs:
         Raises InvalidRequest with a sentence when it is not a picture that can be used, OSError when the disk refuses.
         """
         return self._archive.inputs.add(data)
+
+    def folder(self, folder: str) -> list[Path]:
+        """The pictures in a folder below the one that was set up for it. Raises InvalidRequest with a sentence."""
+        return self._archive.input_root.pictures(folder)
 
     def submit(self, request: Request, save: bool = True, job_id: str = "") -> Job:
         """Accept a request: resolve it, journal it, queue it.

@@ -419,6 +419,11 @@ class Img2Img(Resized):
     """A picture from words and another picture."""
 
     task: Literal["img2img"] = "img2img"
+    upscaler: str = Field(
+        default="None",
+        title="Upscaler",
+        description="What enlarges the picture where it has to grow; None is a plain filter.",
+    )
     image_guidance_scale: float = Field(
         default=1.5,
         ge=0.0,
@@ -539,5 +544,224 @@ class Outpaint(FromPicture):
         return self
 
 
-Request: TypeAlias = Annotated[Txt2Img | Img2Img | Inpaint | Outpaint, Field(discriminator="task")]
+Size: TypeAlias = tuple[int, int]
+"""Width and height in pixels."""
+
+
+class Tiles(Frozen):
+    """In which parts a model sees a picture."""
+
+    tile: int = Field(
+        default=256,
+        ge=0,
+        le=4096,
+        multiple_of=16,
+        title="Tile size",
+        description="Pixels of the picture that go through a model at once; smaller tiles take less memory, 0 takes the"
+        " whole picture.",
+    )
+    overlap: int = Field(
+        default=32,
+        ge=0,
+        le=512,
+        multiple_of=4,
+        title="Tile overlap",
+        description="Pixels in which tiles overlap, so that no seams are seen; it acts up to half a tile.",
+    )
+
+
+class Enlarging(Frozen):
+    """How a picture is made larger: by one upscaler, or by two whose results are mixed."""
+
+    upscaler: str = Field(
+        default="Lanczos", title="Upscaler", description="A filter, or a model in models/ESRGAN/ by its name."
+    )
+    second: str = Field(
+        default="", title="Second upscaler", description="Its result is mixed with the first one's; empty: none."
+    )
+    second_share: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        title="Share of the second",
+        description="How much of the second upscaler's result is in the mixture.",
+        json_schema_extra={"step": 0.01},
+    )
+    scale: float = Field(
+        default=2.0,
+        ge=1.0,
+        le=8.0,
+        title="Enlarge by",
+        description="How many times larger each side becomes.",
+        json_schema_extra={"step": 0.05},
+    )
+    width: int = Field(
+        default=0,
+        ge=0,
+        le=16384,
+        title="Width to come to",
+        description="Pixels, in place of the factor; 0 follows from the other side.",
+    )
+    height: int = Field(
+        default=0,
+        ge=0,
+        le=16384,
+        title="Height to come to",
+        description="Pixels, in place of the factor; 0 follows from the other side.",
+    )
+    crop: bool = Field(
+        default=True,
+        title="Crop to size",
+        description="With both sides given: cut off what is too much; off: the result covers them and may be larger.",
+    )
+    tiles: Tiles = Tiles()
+
+    def sizes(self, size: Size) -> tuple[Size, Size]:
+        """(what a picture of that size is enlarged to, what is kept of the middle of that)."""
+        width, height = size
+        if not self.width and not self.height:
+            whole = _at_least_one(width * self.scale, height * self.scale)
+            return whole, whole
+        factor = max(self.width / width, self.height / height)
+        whole = _at_least_one(width * factor, height * factor)
+        if self.width and self.height and self.crop:
+            return whole, (self.width, self.height)
+        return whole, whole
+
+
+def _at_least_one(width: float, height: float) -> Size:
+    return max(1, round(width)), max(1, round(height))
+
+
+class Faces(Frozen):
+    """Faces that are found in the picture and drawn anew by a model."""
+
+    gfpgan: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        title="GFPGAN",
+        description="How much is seen of the faces that GFPGAN restores; 0: it is not used.",
+        json_schema_extra={"step": 0.01},
+    )
+    codeformer: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        title="CodeFormer",
+        description="How much is seen of the faces that CodeFormer restores; 0: it is not used.",
+        json_schema_extra={"step": 0.01},
+    )
+    codeformer_weight: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        title="CodeFormer weight",
+        description="0 restores most, 1 stays closest to the face as it is.",
+        json_schema_extra={"step": 0.01},
+    )
+    enlarge_first: bool = Field(
+        default=False, title="Enlarge first", description="Restore faces in the enlarged picture instead of before it."
+    )
+
+
+MOST_PICTURES = 500
+"""Pictures of one upscaling job."""
+
+_OK = r"[^/\\\x00-\x1f\x7f<>:\"|?*"
+FileStem: TypeAlias = Annotated[str, Field(pattern=rf"^({_OK}. ]({_OK}]{{0,98}}{_OK}. ])?)?$")]
+"""A file's name without folders and ending, as every system takes it; empty where there is none."""
+
+
+class Upscale(Frozen):
+    """Pictures made larger, one result for each."""
+
+    task: Literal["upscale"] = "upscale"
+    pictures: tuple[Digest, ...] = Field(
+        default=(), max_length=MOST_PICTURES, title="Pictures", description="The pictures to enlarge, by their digests."
+    )
+    names: tuple[FileStem, ...] = Field(
+        default=(),
+        max_length=MOST_PICTURES,
+        title="Names",
+        description="What the pictures' files are called; the results are saved under these names.",
+    )
+    enlarging: Enlarging = Enlarging()
+    faces: Faces = Field(default=Faces())
+
+    @model_validator(mode="after")
+    def _each_picture_has_a_name(self) -> Self:
+        if self.names and len(self.names) != len(self.pictures):
+            raise ValueError(f"there are {len(self.pictures)} pictures and {len(self.names)} names; give one for each")
+        return self
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures the whole job makes."""
+        return len(self.pictures)
+
+    @property
+    def batch_count(self) -> int:
+        """Pictures are enlarged one by one."""
+        return self.picture_count
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures are enlarged one by one."""
+        return 1
+
+    def seed_of(self, index: int) -> int:
+        """Nothing is left to chance."""
+        return 0
+
+    def alone(self, index: int) -> Self:
+        """The request that enlarges picture `index` of the job and no other."""
+        names = self.names[index : index + 1]
+        return self.model_copy(update={"pictures": self.pictures[index : index + 1], "names": names})
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the pictures."""
+        return self.pictures
+
+
+class Redrawing(Frozen):
+    """How a picture is enlarged and then painted over in tiles."""
+
+    upscaler: str = Field(default="Lanczos", title="Upscaler", description="How the picture is enlarged first.")
+    scale: float = Field(
+        default=2.0,
+        ge=1.0,
+        le=8.0,
+        title="Enlarge by",
+        description="How many times larger each side becomes.",
+        json_schema_extra={"step": 0.05},
+    )
+    overlap: int = Field(
+        default=64,
+        ge=0,
+        le=512,
+        multiple_of=8,
+        title="Tile overlap",
+        description="Pixels in which painted tiles fade into each other; it acts up to half a tile.",
+    )
+
+
+class SdUpscale(FromPicture):
+    """A picture enlarged and painted over, tile by tile; width and height are those of a tile."""
+
+    task: Literal["sdupscale"] = "sdupscale"
+    strength: float = Field(
+        default=0.35,
+        ge=0.0,
+        le=1.0,
+        title="Strength",
+        description="How much may change: 0 nothing, 1 everything.",
+        json_schema_extra={"step": 0.01},
+    )
+    redrawing: Redrawing = Redrawing()
+
+
+Request: TypeAlias = Annotated[
+    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale, Field(discriminator="task")
+]
 """Every task's request, told apart by `task`."""

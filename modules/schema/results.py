@@ -59,13 +59,16 @@ class Environment(Frozen):
     """All that a request does not say and that its pixels depend on."""
 
     runtime: Runtime
-    checkpoint: CheckpointRecord
+    checkpoint: CheckpointRecord | None = None
+    """None where nothing was painted."""
     further_files: tuple[UsedFile, ...] = ()
     """What was used beside the checkpoint."""
 
     @property
     def files(self) -> tuple[UsedFile, ...]:
         """All files that were used, the checkpoint first."""
+        if self.checkpoint is None:
+            return self.further_files
         checkpoint = UsedFile(kind="checkpoint", name=self.checkpoint.name, sha256=self.checkpoint.sha256)
         return (checkpoint, *self.further_files)
 

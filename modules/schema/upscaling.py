@@ -20,11 +20,13 @@ class LatentStretch:
 
 @dataclass(frozen=True)
 class Upscaler:
-    """A way to enlarge: of pixels or of latents. Without either it is the plain Lanczos filter of every resizing."""
+    """A way to enlarge: of pixels, of latents, or by a model. Without any of them it is plain Lanczos."""
 
     name: str
     enlarge: Enlarge | None = None
     latent: LatentStretch | None = None
+    file: str = ""
+    """A model in models/ESRGAN/, by its name there, that is loaded when it is needed."""
 
 
 def choose_upscaler(upscalers: Sequence[Upscaler], name: str) -> Upscaler:

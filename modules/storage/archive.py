@@ -5,13 +5,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from modules.schema.errors import KararliError
 from modules.schema.events import Job, Painted, PictureReady
-from modules.schema.requests import Request
+from modules.schema.requests import Request, Upscale
 from modules.settings import Settings
 from modules.storage.database import Database, JobRow, PictureRow
 from modules.storage.files import PictureFiles, encode_png
+from modules.storage.folders import InputRoot
 from modules.storage.infotext import write_infotext
 from modules.storage.inputs import Inputs
+from modules.storage.postprocessing import write_upscaled
+from modules.storage.reading import read_picture
 from modules.storage.record import write_record
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Request)
@@ -26,6 +30,7 @@ class Archive:
         self._database = Database(settings.database)
         self._files = PictureFiles(settings.outputs)
         self.inputs = Inputs(settings.inputs)
+        self.input_root = InputRoot(settings.input_root)
 
     def add_job(self, job: Job) -> None:
         """Journal a job before it is accepted."""
@@ -56,13 +61,24 @@ class Archive:
             row.path = path.relative_to(self.outputs).as_posix()
             self._database.set_picture(row)
 
-        path = self._files.save(picture.read(), job.request.task, painted.seed, record)
+        path = self._files.save(
+            picture.read(), job.request.task, painted.seed, record, name=_own_name(job.request, painted.index)
+        )
         return replace(picture, path=path, png=None)
 
     def encode(self, job: Job, painted: Painted) -> PictureReady:
         """The picture with its parameters and its record, in memory only."""
-        infotext, record = write_infotext(job.request, painted), write_record(job.request, painted)
+        infotext, record = self._infotext(job.request, painted), write_record(job.request, painted)
         return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext, record))
+
+    def _infotext(self, request: Request, painted: Painted) -> str:
+        if not isinstance(request, Upscale):
+            return write_infotext(request, painted)
+        try:
+            source = read_picture(self.inputs.read(request.pictures[painted.index])).text
+        except KararliError:  # a format without texts, or a picture that is gone by now
+            source = ""
+        return write_upscaled(request, painted, source)
 
     def pictures(self, job_id: str) -> list[PictureReady]:
         """A job's pictures that are on disk; one that was deleted, or recorded just before a power cut, is not."""
@@ -97,3 +113,8 @@ class Archive:
             return None
         finished = max((picture.index + 1 for picture in self.pictures(row.id)), default=0)
         return Job(row.id, request, finished, row.save)
+
+
+def _own_name(request: Request, index: int) -> str:
+    """What the picture's source is called; "" for pictures that are numbered."""
+    return request.names[index] if isinstance(request, Upscale) and request.names else ""

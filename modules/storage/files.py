@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -53,8 +53,10 @@ class PictureFiles:
         self._outputs = outputs
         self._lock = threading.Lock()
 
-    def save(self, png: bytes, task: str, seed: int, record: Callable[[Path], None] = lambda _path: None) -> Path:
-        """Write a picture under the day's next number.
+    def save(
+        self, png: bytes, task: str, seed: int, record: Callable[[Path], None] = lambda _path: None, name: str = ""
+    ) -> Path:
+        """Write a picture under the day's next number, or under a name of its own where it has one.
 
         `record` is told the name before the picture has it (and once more when another program was faster), so that
         no picture is on disk without its record. Raises OSError when the disk refuses; no picture is left then.
@@ -68,16 +70,27 @@ class PictureFiles:
                     file.write(png)
                     file.flush()
                     os.fsync(file.fileno())
-                return _name(temporary, folder, seed, record)
+                names = _own_names(name) if name else _numbered_names(folder, seed)
+                return _name(temporary, folder, names, record)
             finally:
                 temporary.unlink(missing_ok=True)
 
 
-def _name(temporary: Path, folder: Path, seed: int, record: Callable[[Path], None]) -> Path:
-    """Give the finished file the next free number, also when another program saves into the same folder."""
+def _numbered_names(folder: Path, seed: int) -> Iterator[str]:
     numbers = (int(match[1]) for name in os.listdir(folder) if (match := re.match(r"(\d+)-", name)))
-    for number in itertools.count(max(numbers, default=0) + 1):
-        path = folder / f"{number:05}-{seed}.png"
+    return (f"{number:05}-{seed}.png" for number in itertools.count(max(numbers, default=0) + 1))
+
+
+def _own_names(name: str) -> Iterator[str]:
+    """The name, and what it becomes where it is taken."""
+    yield f"{name}.png"
+    yield from (f"{name}-{number}.png" for number in itertools.count(2))
+
+
+def _name(temporary: Path, folder: Path, names: Iterator[str], record: Callable[[Path], None]) -> Path:
+    """Give the finished file the first free name, also when another program saves into the same folder."""
+    for name in names:
+        path = folder / name
         if not path.exists():
             record(path)
             if _take(temporary, path):

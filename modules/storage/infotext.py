@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from modules import __version__
 from modules.schema.events import Painted
-from modules.schema.requests import Filled, Request
+from modules.schema.requests import Filled, Painting, Request
 from modules.schema.results import UsedFile
 from modules.storage.keys import older, pairs_of
 
@@ -30,7 +30,7 @@ LARGEST_INFOTEXT = 2_000_000
 
 _KEY = re.compile(r"\s*(\w[\w \-/()]*):\s*")
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*"(?=\s*(?:,|$))')
-_TELLING = {"Steps", "Seed", "Sampler"}
+_TELLING = {"Steps", "Seed", "Sampler", "Postprocess upscaler"}
 """A line of pairs has one of these."""
 
 
@@ -64,6 +64,7 @@ class Infotext:
 def write_infotext(request: Request, painted: Painted) -> str:
     """The text of one picture of a job: what paints this picture alone."""
     checkpoint = painted.environment.checkpoint
+    assert isinstance(request, Painting) and checkpoint is not None  # what is not painted is in postprocessing.py
     facts = {
         "Size": f"{painted.picture.width}x{painted.picture.height}",
         "Model hash": checkpoint.short_hash,

@@ -137,6 +137,22 @@ ROWS = (
     Row("Negative Template"),
     Row("Emphasis", ("reading.emphasis",), absent=("Original",)),
     Row("TI hashes"),
+    Row("Resize upscaler", ("upscaler",), absent=("None",)),
+    Row("SD upscale by", ("redrawing.scale",), NUMBER),
+    Row("SD upscale overlap", ("redrawing.overlap",), WHOLE),
+    Row("SD upscale upscaler", ("redrawing.upscaler",)),
+    Row("Postprocess upscale by", ("enlarging.scale",), NUMBER, absent=(2.0,), always=True),
+    Row("Postprocess upscale to", ("enlarging.width", "enlarging.height"), SIZE, absent=(0, 0)),
+    Row("Postprocess upscale crop", ("enlarging.crop",), FLAG, absent=(True,)),
+    Row("Postprocess upscaler", ("enlarging.upscaler",)),
+    Row("Postprocess upscaler 2", ("enlarging.second",), absent=("",)),
+    Row("Postprocess upscaler 2 visibility", ("enlarging.second_share",), NUMBER, absent=(0.5,)),
+    Row("Postprocess tile size", ("enlarging.tiles.tile",), WHOLE, absent=(256,)),
+    Row("Postprocess tile overlap", ("enlarging.tiles.overlap",), WHOLE, absent=(32,)),
+    Row("GFPGAN visibility", ("faces.gfpgan",), NUMBER, absent=(0.0,)),
+    Row("CodeFormer visibility", ("faces.codeformer",), NUMBER, absent=(0.0,)),
+    Row("CodeFormer weight", ("faces.codeformer_weight",), NUMBER, absent=(0.5,)),
+    Row("Faces after upscale", ("faces.enlarge_first",), FLAG, absent=(False,)),
     Row("Version"),
 )
 """In the order in which they are written. A row whose values a request does not have is passed over."""
@@ -144,9 +160,11 @@ ROWS = (
 ETA, ETA_OF_DDIM = "Eta", "Eta DDIM"
 """A1111 has a setting for DDIM of its own, and a key for it."""
 
-NOT_IN_THE_TEXT = frozenset({"prompt", "negative_prompt", "checkpoint", "batch_count", "batch_size"})
+NOT_IN_THE_TEXT = frozenset(
+    {"prompt", "negative_prompt", "checkpoint", "batch_count", "batch_size", "pictures", "names"}
+)
 """Values without a row: the prompts stand above the pairs, the checkpoint is a fact (a name and a digest), and a text
-is about one picture."""
+is about one picture, which it does not name."""
 
 
 def pairs_of(request: BaseModel, facts: Mapping[str, str]) -> dict[str, str]:

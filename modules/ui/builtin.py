@@ -9,6 +9,7 @@ from modules.ui.outpaint import outpaint_tab
 from modules.ui.page import Page
 from modules.ui.pnginfo import pnginfo_tab
 from modules.ui.txt2img import txt2img_tab
+from modules.ui.upscale import upscale_tab
 
 
 @hookimpl
@@ -19,5 +20,6 @@ def register_tabs() -> Mapping[str, Callable[[Page], None]]:
         "img2img": img2img_tab,
         "inpaint": inpaint_tab,
         "outpaint": outpaint_tab,
+        "upscale": upscale_tab,
         "PNG info": pnginfo_tab,
     }

@@ -19,6 +19,7 @@ from modules.ui.painting import (
     refiner_controls,
     sampling_controls,
     size_controls,
+    upscaler_choices,
 )
 from modules.ui.results import ResultPane
 from modules.ui.sending import comparison
@@ -46,6 +47,7 @@ def img2img_tab(page: Page) -> None:
             with gr.Accordion(page.translate("More"), open=False), gr.Row():
                 form.slider("noise_multiplier")
                 form.slider("image_guidance_scale")
+            form.dropdown("upscaler", upscaler_choices(page, plain=True))
             refiner_controls(form, page)
         with gr.Column(scale=6):
             pane = ResultPane(page, "img2img-")

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from modules.catalog.upscalers import all_upscalers
 from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.media import read_image
 from modules.schema.requests import RANDOM_SEED, Painting
@@ -17,6 +18,7 @@ from modules.ui.page import Page
 from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
 from modules.ui.seeds import seed_controls
+from modules.ui.sending import side_by_side
 
 BRUSH_COLOURS = ["#ffffff", "#e41423", "#20a03e", "#1e46d7", "#fade28", "#8020a5", "#fa8c0a", "#0c0c0c"]
 
@@ -78,7 +80,7 @@ def hires_controls(form: Form[Any], page: Page) -> None:
     with gr.Accordion(say("Hires fix"), open=False, elem_id="hires"):
         form.checkbox("hires.enabled")
         with gr.Row():
-            form.dropdown("hires.upscaler", [upscaler.name for upscaler in page.plugins.upscalers()], info=None)
+            form.dropdown("hires.upscaler", upscaler_choices(page, latent=True), info=None)
             form.slider("hires.scale", info=None)
             form.slider("hires.strength", info=None)
             form.slider("hires.steps", info=None)
@@ -107,6 +109,20 @@ def checkpoint_choices(page: Page, none: str) -> list[tuple[str, str]]:
     return [(page.translate(none), ""), *((name, name) for name in usable)]
 
 
+def upscaler_choices(page: Page, *, latent: bool = False, plain: bool = False) -> list[tuple[str, str]]:
+    """(what is shown, the name) of upscalers; a file that cannot be used stands there with its reason.
+
+    With those that stretch latents, or with the one that does nothing of its own, where these are wanted.
+    """
+    choices = all_upscalers(page.plugins.upscalers(), page.catalog.upscalers)
+    usable = [one.name for one in choices if (latent or one.latent is None) and (plain or latent or one.name != "None")]
+    broken = [entry for entry in page.catalog.upscalers.entries() if entry.problem]
+    return [
+        *((name, name) for name in usable),
+        *((f"{entry.name} — ⚠ {entry.problem}", entry.name) for entry in broken),
+    ]
+
+
 def literal_choices(page: Page, labels: Mapping[str, str]) -> list[tuple[str, str]]:
     """(label in the page's language, value) each, in their order."""
     return [(page.translate(label), value) for value, label in labels.items()]
@@ -118,10 +134,13 @@ def connect(
     pane: ResultPane,
     prompts: Prompts,
     prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    compare: gr.ImageSlider,
+    compare: gr.ImageSlider | None,
     name: str,
 ) -> None:
-    """Let the tab paint. `prepare` puts the digests of kept pictures in the place of the page's files."""
+    """Let the tab paint. `prepare` puts the digests of kept pictures in the place of the page's files.
+
+    Without `compare` the tab shows what was before and after by itself.
+    """
 
     def start(values: Mapping[str, Any]) -> Iterator[Updates]:
         """Paint pictures from a picture."""
@@ -139,6 +158,8 @@ def connect(
         form.handler(start), inputs_kwargs=form.inputs(), outputs=pane.outputs(), api_name=name,
         concurrency_limit=None, show_progress="hidden",
     )  # fmt: skip
+    if compare is None:
+        return
     pane.download.change(
         _beside(page), [form.control("picture"), pane.shown], [compare], api_visibility="private",
         show_progress="hidden",
@@ -153,7 +174,9 @@ def kept(page: Page, path: str | None) -> str:
 
 
 def background_of(value: Any) -> str | None:
-    """The file of the picture in an editor or in a plain picture control."""
+    """The file of the picture in an editor, in a list of files, or in a plain picture control."""
+    if isinstance(value, list):
+        return value[0] if value else None
     return value.get("background") or value.get("composite") if isinstance(value, dict) else value
 
 
@@ -167,6 +190,6 @@ def drawn_layers(value: Any) -> list[Image.Image]:
 def _beside(page: Page) -> Callable[[Any, Any], Any]:
     def beside(value: Any, shown: Sequence[tuple[str, int, str]]) -> Any:
         before = background_of(value)
-        return (before, shown[-1][0]) if before and shown else gr.skip()
+        return side_by_side(before, shown[-1][0]) if before and shown else gr.skip()
 
     return beside

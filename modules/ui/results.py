@@ -1,6 +1,7 @@
 """The right side of a tab: where a job stands, its pictures, and the three ways to stop it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -139,7 +140,7 @@ class ResultPane:
             self.shown: shown,
             self.seed: last[1] if last else None,
             self.chosen: last[0] if last else None,
-            self.gallery: [(path, f"{seed}") for path, seed, _ in shown],
+            self.gallery: [(path, f"{seed}" if seed else Path(path).stem) for path, seed, _ in shown],
             self.parameters: last[2] if last else "",
             self.download: gr.update(value=last[0] if last else None, interactive=last is not None),
         }

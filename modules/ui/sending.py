@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
     from modules.ui.page import Page
@@ -30,7 +31,7 @@ class Exchange:
                         f"→ {title}", size="sm", min_width=80, elem_id=f"{pane.prefix}to-{title}",
                     )  # fmt: skip
                     button.click(
-                        _send(title, isinstance(control, gr.ImageEditor)), [pane.chosen], [control, tabs],
+                        _send(title, control), [pane.chosen], [control, tabs],
                         api_visibility="private", show_progress="hidden",
                     )  # fmt: skip
 
@@ -39,16 +40,27 @@ def comparison(page: "Page", name: str) -> gr.ImageSlider:
     """Before and after, with a line to move between them."""
     with gr.Accordion(page.translate("Before and after"), open=False):
         return gr.ImageSlider(
-            type="filepath", show_label=False, interactive=False, height=420, elem_id=f"{name}-compare",
-            label=page.translate("Before and after"),
+            type="filepath", show_label=False, interactive=False, max_height=420, format="png",
+            elem_id=f"{name}-compare", label=page.translate("Before and after"),
         )  # fmt: skip
 
 
-def _send(title: str, editor: bool) -> Any:
+def side_by_side(before: str, after: str) -> tuple[Any, str]:
+    """Both for the slider, which lays them on each other only where they have one size."""
+    with Image.open(after) as result, Image.open(before) as source:
+        if source.size == result.size:
+            return before, after
+        size, image = result.size, ImageOps.exif_transpose(source).convert("RGB")
+    return ImageOps.fit(image, size, Image.Resampling.NEAREST), after
+
+
+def _send(title: str, control: Any) -> Any:
     def send(path: str | None) -> tuple[Any, Any]:
         if not path:
             return gr.skip(), gr.skip()
-        value = {"background": path, "layers": [], "composite": path} if editor else path
+        value: Any = [path] if isinstance(control, gr.File) else path
+        if isinstance(control, gr.ImageEditor):
+            value = {"background": path, "layers": [], "composite": path}
         return gr.update(value=value), gr.update(selected=title)
 
     return send

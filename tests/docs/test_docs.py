@@ -71,7 +71,7 @@ def test_setting_stands_in_the_docs_with_flag_variable_default_and_choices(name:
     assert row[1] == f"`{ENVIRONMENT_PREFIX}{name.upper()}`"
     default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
     assert row[3] == (f"`{default}`" if field.default != REPOSITORY else "the program's own folder")
-    choices = [choice for choice in get_args(field.annotation) if choice != field.default]
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str) and choice != field.default]
     assert [choice for choice in choices if f"`{choice}`" not in row[4]] == []
 
 

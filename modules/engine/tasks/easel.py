@@ -19,7 +19,7 @@ from modules.engine.workbench import Workbench
 from modules.prompts.evaluating import Timeline
 from modules.schema.events import Job, Painted, PictureSkipped, Report
 from modules.schema.media import Picture, flatten, read_image
-from modules.schema.requests import Filled, Painting, Request, Sampling, Txt2Img
+from modules.schema.requests import Filled, Img2Img, Painting, Sampling, SdUpscale, Txt2Img
 from modules.schema.results import Environment, Result, UsedFile
 
 AnyRequest = TypeVar("AnyRequest", bound=Painting)
@@ -41,7 +41,8 @@ class Easel:
     """A job on the workbench, with its checkpoints loaded."""
 
     def __init__(self, job: Job, bench: Workbench, report: Report) -> None:
-        self.job, self.bench, self._report = job, bench, report
+        assert isinstance(job.request, Painting)
+        self.job, self.request, self.bench, self._report = job, job.request, bench, report
         self.progress = JobProgress(report, job.request.picture_count, job.finished)
         self.progress.stage("Loading the checkpoint", job.finished)
         self._names = _checkpoints(job.request)
@@ -49,6 +50,7 @@ class Easel:
             self.model = bench.models.load(job.request.checkpoint, beside=self._names)
             first, *others = (bench.models.record(name) for name in self._names)
             further = tuple(UsedFile(kind="further checkpoint", name=one.name, sha256=one.sha256) for one in others)
+            further += bench.upscaler_files(*_upscalers(job.request))
             self.environment = Environment(runtime=bench.runtime, checkpoint=first, further_files=further)
         self._readers: list[TextReader] = []
         self.progress.stage("Reading the prompt", job.finished)
@@ -64,7 +66,7 @@ class Easel:
 
     def walk(self, strength: float | None = None, *, seen: Tensor | None = None, refined: bool = True) -> Walk:
         """Plan a walk: whole from pure noise, or the last part of it from a picture, as the strength says."""
-        request = self.job.request
+        request = self.request
         if strength is None:
             plan = self.bench.plan(request.sampling, request.stochastic, self.model.levels)
         else:
@@ -88,7 +90,7 @@ class Easel:
 
     def edit_walk(self, strength: float, seen: Tensor, image_guidance_scale: float) -> Walk:
         """A walk of an InstructPix2Pix checkpoint."""
-        walk, request = self.walk(strength, seen=seen), self.job.request
+        walk, request = self.walk(strength, seen=seen), self.request
         away = [request.words_of(index)[1] for index in range(request.picture_count)]
         timeline = Timeline(walk.plan.steps * walk.plan.sampler.model_calls)
         negative = self._reader(self.model, _with_words(request, away, away), timeline)
@@ -102,7 +104,7 @@ class Easel:
 
     def noise(self, batch: range, size: tuple[int, int], offset: int = 0) -> SeededNoise:
         """Each picture's noise from its own seed, for a width and height. `offset` makes other noise of these seeds."""
-        request = self.job.request
+        request = self.request
         seed = (request.seed + offset) % 2**32
         sized = request.model_copy(update={"width": size[0], "height": size[1], "seed": seed})
         return noise_of(sized, batch, self.model.latent_shape, self.model.hardware.device)
@@ -143,7 +145,7 @@ class Easel:
 
     def paint(self, paint_batch: PaintBatch) -> Result:
         """Paint the batches that are still to be made and hand over their pictures."""
-        request = self.job.request
+        request = self.request
         self.progress.begin_painting()
         for batch in _batches(self.job):
             try:
@@ -159,7 +161,7 @@ class Easel:
         self,
         model: StableDiffusion1,
         plan: Plan,
-        request: Request,
+        request: Painting,
         timeline: Timeline,
         seen: Tensor | None,
         refined: bool,
@@ -180,7 +182,7 @@ class Easel:
 
         return Walk(model, denoiser, plan)
 
-    def _reader(self, model: StableDiffusion1, request: Request, timeline: Timeline) -> TextReader:
+    def _reader(self, model: StableDiffusion1, request: Painting, timeline: Timeline) -> TextReader:
         reader = TextReader(model, self.bench.models, request, timeline)
         self._readers.append(reader)
         return reader
@@ -209,6 +211,15 @@ def _checkpoints(request: Painting) -> list[str]:
         names.append(request.hires.checkpoint)
     names.append(request.refiner.checkpoint)
     return list(dict.fromkeys(name for name in names if name or name == request.checkpoint))
+
+
+def _upscalers(request: Painting) -> tuple[str, ...]:
+    """The names of all that enlarge pictures on the way."""
+    if isinstance(request, Txt2Img):
+        return (request.hires.upscaler,) if request.hires.enabled else ()
+    if isinstance(request, SdUpscale):
+        return (request.redrawing.upscaler,)
+    return (request.upscaler,) if isinstance(request, Img2Img) else ()
 
 
 def _batches(job: Job) -> Iterator[range]:

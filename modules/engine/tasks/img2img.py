@@ -18,7 +18,7 @@ def img2img(job: Job, bench: Workbench, report: Report) -> Result:
     easel = Easel(job, bench, report)
     model, image = easel.model, easel.picture(request.picture)
     if request.resize_mode != "latent":
-        image = resized(image, request.size, request.resize_mode)
+        image = resized(image, request.size, request.resize_mode, bench.upscaler(request.upscaler))
     clean = model.vae.encode([image])
     if request.resize_mode == "latent":
         clean = interpolate(clean, model.latent_shape(request.size)[1:], mode="bilinear")

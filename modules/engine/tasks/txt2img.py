@@ -13,7 +13,6 @@ from modules.schema.events import Job, Report
 from modules.schema.media import Picture
 from modules.schema.requests import Hires, Txt2Img
 from modules.schema.results import Result
-from modules.schema.upscaling import choose_upscaler
 
 
 def txt2img(job: Job, bench: Workbench, report: Report) -> Result:
@@ -78,7 +77,7 @@ def _first_pass(easel: Easel, request: Txt2Img, walk: Walk, batch: range, steps:
 
 def _enlarged(easel: Easel, request: Txt2Img, latents: Tensor, first: Walk, second: Walk) -> Tensor:
     """Latents of the picture enlarged, cut to the size that was asked for."""
-    upscaler = choose_upscaler(easel.bench.upscalers, request.hires.upscaler)
+    upscaler = easel.bench.upscaler(request.hires.upscaler)
     factor = easel.model.architecture.vae.factor
     (width, height), wanted = hires_size(request.size, request.hires)
     if upscaler.latent is not None:

@@ -10,7 +10,7 @@ from modules.prompts import evaluating
 from modules.prompts.chunks import Chunk, chunk
 from modules.prompts.evaluating import Timeline, evaluate
 from modules.prompts.parsing import parse
-from modules.schema.requests import Reading, Request
+from modules.schema.requests import Painting, Reading
 from modules.schema.results import UsedFile
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _names(lines: Sequence[Sequence[Chunk]]) -> set[str]:
 class TextReader:
     """Reads the words of a job's pictures for a model. Words that were read are remembered: mostly all are the same."""
 
-    def __init__(self, model: "StableDiffusion1", models: "Models", request: Request, timeline: Timeline) -> None:
+    def __init__(self, model: "StableDiffusion1", models: "Models", request: Painting, timeline: Timeline) -> None:
         self._model, self._models, self._request, self._timeline = model, models, request, timeline
         self._known: tuple[tuple[str, str], Conditioning] | None = None
 

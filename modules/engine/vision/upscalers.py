@@ -33,6 +33,9 @@ def enlarged(image: Image.Image, size: tuple[int, int], upscaler: Upscaler) -> I
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
+FILTERS = {None: Image.Resampling.LANCZOS, lanczos: Image.Resampling.LANCZOS, nearest: Image.Resampling.NEAREST}
+"""Methods that come to any size by themselves."""
+
 UPSCALERS = (
     Upscaler("Latent", latent=LatentStretch("bilinear")),
     Upscaler("Latent (antialiased)", latent=LatentStretch("bilinear", antialias=True)),
