@@ -66,6 +66,7 @@ def _editor(form: Form[Img2Img], page: Page) -> gr.ImageEditor:
         label=page.translate("Picture"), type="filepath", format="png", sources=["upload", "clipboard"], height=420,
         brush=gr.Brush(colors=list(BRUSH_COLOURS), default_color=BRUSH_COLOURS[1], color_mode="defaults"),
         layers=False, transforms=(), elem_id="img2img-picture",
+        elem_classes="waits-for-editor",
     )  # fmt: skip
     form.add("picture", editor)
     return editor

@@ -80,6 +80,7 @@ def _editor(form: Form[Inpaint], page: Page) -> gr.ImageEditor:
         label=say("Picture: draw over what is to become new"), type="filepath", format="png", height=420,
         sources=["upload", "clipboard"], brush=gr.Brush(colors=[MASK_COLOUR], color_mode="fixed", default_size=24),
         layers=False, transforms=(), elem_id="inpaint-picture",
+        elem_classes="waits-for-editor",
     )  # fmt: skip
     form.add("picture", editor)
     with gr.Accordion(say("Give the mask as a picture"), open=False):

@@ -46,3 +46,32 @@
     event.stopPropagation();
   }, true);
 })();
+
+// A picture given to an editor that is not ready yet (it has no toolbar until then) would be lost: it waits.
+(() => {
+  const editorAt = (target) => (target instanceof Element ? target.closest(".waits-for-editor") : null);
+  const isReady = (editor) => editor.querySelector("button") !== null;
+
+  const giveOnceReady = (editor, file) => {
+    if (!isReady(editor)) {
+      requestAnimationFrame(() => giveOnceReady(editor, file));
+      return;
+    }
+    const input = editor.querySelector("input[type=file]");
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const hold = (event, files) => {
+    const editor = editorAt(event.target);
+    if (editor === null || isReady(editor) || !files?.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    giveOnceReady(editor, files[0]);
+  };
+
+  document.addEventListener("change", (event) => hold(event, event.target.files), true);
+  document.addEventListener("drop", (event) => hold(event, event.dataTransfer?.files), true);
+  document.addEventListener("paste", (event) => hold(event, event.clipboardData?.files), true);
+})();
