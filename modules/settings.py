@@ -111,10 +111,15 @@ class Settings(BaseModel):
         return self.outputs / ".inputs"
 
     @property
+    def frames(self) -> Path:
+        """The frames of animations that are not finished, a folder for each job."""
+        return self.outputs / ".frames"
+
+    @property
     def private_files(self) -> tuple[Path, ...]:
         """What lies in outputs/ beside pictures, and is nobody's to download."""
         beside = (self.database.with_name(self.database.name + ending) for ending in ("-wal", "-shm", "-journal"))
-        return (self.database, *beside, self.inputs)
+        return (self.database, *beside, self.inputs, self.frames)
 
     @property
     def cache(self) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+from modules.catalog.animating import settle_animation
 from modules.catalog.checkpoints import Catalog, Checkpoint
 from modules.catalog.enlarging import settle_upscale
 from modules.catalog.settling import ReadInput, settle_size
@@ -18,6 +19,7 @@ from modules.schema.requests import (
     Filled,
     Hires,
     Img2Img,
+    Interpolate,
     Painting,
     Reading,
     Refiner,
@@ -62,6 +64,8 @@ class Resolver:
         if isinstance(request, Upscale):
             return settle_upscale(request, self._catalog, self._upscaler, self._read)
         checkpoint = self._catalog.find(request.checkpoint)
+        if isinstance(request, Interpolate):
+            request = settle_animation(request, self._catalog, checkpoint.usable(), self._read)
         width, height = settle_size(request, checkpoint.usable(), self._read)
         _check_layers(request.reading, checkpoint)
         sampling = self._named(request.sampling)

@@ -8,7 +8,17 @@ from PIL import Image, ImageChops
 from modules.catalog.architecture import Architecture
 from modules.schema.errors import InvalidRequest
 from modules.schema.media import LARGEST_AREA, LARGEST_SIDE, read_image, read_mask, transparency_of
-from modules.schema.requests import FromPicture, Img2Img, Inpaint, Outpaint, Painting, SdUpscale, Size, Txt2Img
+from modules.schema.requests import (
+    FromPicture,
+    Img2Img,
+    Inpaint,
+    Interpolate,
+    Outpaint,
+    Painting,
+    SdUpscale,
+    Size,
+    Txt2Img,
+)
 
 ReadInput = Callable[[str], bytes]
 """From a digest to the file's bytes; raises InvalidRequest when it is not there."""
@@ -33,6 +43,8 @@ def settle_size(request: Painting, architecture: Architecture, read: ReadInput) 
         if isinstance(request, SdUpscale) or (isinstance(request, Inpaint) and request.masking.only_masked):
             size = (side, side)
         return _open_size(request, size, side)
+    if isinstance(request, Interpolate) and request.inputs():
+        return _open_size(request, read_image(read(request.inputs()[0])).size, side)
     if isinstance(request, Txt2Img):
         for digest in request.inputs():
             read_image(read(digest))

@@ -39,6 +39,7 @@ def register_tasks() -> dict[str, object]:
     """The tasks of tasks/. Called in the worker only."""
     from modules.engine.tasks.img2img import img2img
     from modules.engine.tasks.inpaint import inpaint
+    from modules.engine.tasks.interpolate import interpolate
     from modules.engine.tasks.outpaint import outpaint
     from modules.engine.tasks.sdupscale import sdupscale
     from modules.engine.tasks.txt2img import txt2img
@@ -49,6 +50,7 @@ def register_tasks() -> dict[str, object]:
         "img2img": img2img,
         "inpaint": inpaint,
         "outpaint": outpaint,
+        "interpolate": interpolate,
         "upscale": upscale,
         "sdupscale": sdupscale,
     }

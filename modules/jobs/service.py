@@ -11,9 +11,10 @@ from pathlib import Path
 
 from modules.jobs.backend import Backend
 from modules.jobs.feed import Feed
-from modules.schema.errors import JobExists, KararliError, WorkerDied
+from modules.schema.errors import InvalidRequest, JobExists, KararliError, WorkerDied
 from modules.schema.events import (
     Cancelled,
+    ClipReady,
     EngineEvent,
     Failed,
     Finished,
@@ -21,6 +22,7 @@ from modules.schema.events import (
     JobEvent,
     Painted,
     PictureReady,
+    Progress,
     Queued,
     Requeued,
     Started,
@@ -98,6 +100,26 @@ class Jobs:
             self._archive.add_job(job)
             self._enqueue(job)
         return job
+
+    def go_on(self, job_id: str) -> Job:
+        """Take up a job that was stopped, or has failed, at its first missing picture. Raises InvalidRequest."""
+        with self._accepting:
+            job = self._archive.job(job_id)
+            if job is None:
+                raise InvalidRequest("This job is not known here, so it cannot be continued. Start it anew.", "id")
+            if self._archive.state(job_id) not in ("cancelled", "failed"):
+                raise InvalidRequest("This job was not stopped, so there is nothing to continue.", "id")
+            self._archive.set_state(job_id, "queued")
+            self._enqueue(job, self._archive.pictures(job_id))
+        return job
+
+    def clip(self, job_id: str) -> ClipReady | None:
+        """The clip of an animation of this or an earlier run, if it is on disk."""
+        return self._archive.clip(job_id)
+
+    def frames(self, job_id: str) -> list[Path]:
+        """The frames of an animation that is not finished, as far as they are there."""
+        return self._archive.frames.paths(job_id)
 
     def watch(self, job_id: str) -> Iterator[JobEvent]:
         """A job's events from its beginning to its end, waiting for those to come; errors as watch_bursts()."""
@@ -203,23 +225,24 @@ class Jobs:
         feed = self._feeds[job.id]
         self._archive.set_state(job.id, "running")
         try:
-            job = replace(job, inputs={name: self._archive.inputs.read(name) for name in job.request.inputs()})
+            job = replace(job, inputs=self._archive.inputs_of(job))
         except KararliError as error:
             self._end(job, Failed(str(error)))
             return
         for attempt in range(1, ATTEMPTS + 1):
             feed.publish(Started(attempt))
-            delivery = _Delivery(job, feed, self._backend, self._archive, self._end)
+            delivery = _Delivery(job, feed, self._backend, self._archive, self._conclude)
             try:
                 self._backend.run(job, delivery)
                 return
             except WorkerDied as error:
                 end = self._end_after(error, attempt, delivery.problem)
                 if end is not None:
-                    self._end(job, end)
+                    self._conclude(job, end)
                     return
                 feed.publish(Requeued(f"{error} A new one is starting; the job runs again."))
                 job = replace(job, finished=delivery.finished)
+                job = replace(job, inputs=self._archive.inputs_of(job))
 
     def _end_after(self, death: WorkerDied, attempt: int, problem: str) -> Failed | Cancelled | None:
         """How a job ends over which a worker died; None when it is to be tried again."""
@@ -230,6 +253,26 @@ class Jobs:
         if attempt == ATTEMPTS:
             return Failed(f"{death} It happened twice with this job.")
         return Failed(str(death)) if self._backend.status().problem else None
+
+    def _conclude(self, job: Job, event: Finished | Failed | Cancelled) -> None:
+        """End a job that a worker had: of an animation, once its clip is there, of as many frames as are."""
+        if self._closed:
+            return
+        feed, pictures = self._feeds[job.id], job.request.picture_count
+
+        def tell(share: float) -> None:
+            feed.publish(Progress("Writing the clip", share, pictures - 1, pictures))
+
+        try:
+            clip = self._archive.film(job, tell)
+        except KararliError as error:
+            event = Failed(str(error))
+        except OSError as error:
+            event = Failed(f"The clip could not be written ({error.strerror}). Make room, and continue the animation.")
+        else:
+            if clip is not None:
+                feed.publish(clip)
+        self._end(job, event)
 
     def _end(self, job: Job, event: Finished | Failed | Cancelled) -> None:
         """Record a job's end, then tell it. After close() neither is done: the job goes on at the next start."""

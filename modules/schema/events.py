@@ -10,9 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
-from modules.schema.media import Picture
+from modules.schema.media import Clip, Picture
 from modules.schema.requests import Request
 from modules.schema.results import Environment, Result, Runtime
+
+FIRST_FRAME, LAST_FRAME = "first frame", "last frame"
+"""Names among a job's inputs: frames that an earlier attempt has painted, where the next ones follow from them."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,16 @@ class PictureReady:
 
 
 @dataclass(frozen=True)
+class ClipReady:
+    """The clip of an animation is on disk: of all its frames, or (not `complete`) of those that are there."""
+
+    path: Path
+    clip: Clip
+    infotext: str
+    complete: bool
+
+
+@dataclass(frozen=True)
 class Requeued:
     """The worker died over the job, which waits at the head of the queue for another one."""
 
@@ -143,7 +156,7 @@ class WorkerStatus:
 EngineEvent: TypeAlias = Progress | Painted | Finished | Failed | Cancelled
 """What a worker says."""
 
-JobEvent: TypeAlias = Queued | Started | Progress | PictureReady | Requeued | Finished | Failed | Cancelled
+JobEvent: TypeAlias = Queued | Started | Progress | PictureReady | ClipReady | Requeued | Finished | Failed | Cancelled
 """What someone who watches a job hears."""
 
 TERMINAL = (Finished, Failed, Cancelled)

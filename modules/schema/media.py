@@ -49,6 +49,23 @@ class Picture:
         return hashlib.sha256(f"{self.width}x{self.height}\n".encode() + self.pixels).hexdigest()
 
 
+@dataclass(frozen=True)
+class Clip:
+    """What a clip is: its format ("mp4", "webm", "gif", "apng", "webp", or "png" for a folder of pictures), its size in
+    pixels, how many frames it shows, and how many of them a second."""
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    fps: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.frames / self.fps
+
+
 def digest_of(data: bytes) -> str:
     """The name of an input picture: the SHA-256 of its file."""
     return hashlib.sha256(data).hexdigest()

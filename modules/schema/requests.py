@@ -5,21 +5,24 @@ Bounds, steps, titles and help stand here once; the page, the command line and t
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-RANDOM_SEED = -1
-"""Stands for "choose one for me"; replaced once, when the request is submitted."""
-
-LARGEST_SEED = 2**32 - 1
-
-Digest: TypeAlias = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-"""The SHA-256 of an input picture's file, in hexadecimal; empty where none is given."""
-
-
-class Frozen(BaseModel):
-    """A value: it cannot be changed, and it takes no field that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from modules.schema.animation import (
+    MOST_FRAMES,
+    Camera,
+    Filming,
+    Keyframe,
+    Mode,
+    Place,
+    TextPath,
+    frame_of,
+    place_at,
+    total_frames,
+)
+from modules.schema.base import LARGEST_SEED as LARGEST_SEED
+from modules.schema.base import RANDOM_SEED as RANDOM_SEED
+from modules.schema.base import Digest as Digest
+from modules.schema.base import Frozen as Frozen
 
 
 class Sampling(Frozen):
@@ -761,7 +764,136 @@ class SdUpscale(FromPicture):
     redrawing: Redrawing = Redrawing()
 
 
+class Interpolate(Painting):
+    """An animation: frames between keyframes. Its pictures are its frames, in their order."""
+
+    task: Literal["interpolate"] = "interpolate"
+    prompt: str = Field(
+        default="", max_length=20_000, title="Prompt of all", description="Added to the prompt of every keyframe."
+    )
+    negative_prompt: str = Field(
+        default="",
+        max_length=20_000,
+        title="Negative prompt of all",
+        description="For the keyframes that have none of their own.",
+    )
+    keyframes: tuple[Keyframe, ...] = Field(
+        default=(), max_length=500, title="Keyframes", description="The points that the animation passes through."
+    )
+    mode: Mode = Field(
+        default="walk",
+        title="Mode",
+        description="Walk from words and seeds to others; morph from picture to picture; orbit around a seed; or move a"
+        " camera over the last frame.",
+    )
+    text_path: TextPath = Field(
+        default="linear", title="Way of the words", description="Straight, or along an arc that keeps their length."
+    )
+    orbit: float = Field(
+        default=0.25,
+        ge=0.0,
+        le=1.0,
+        title="Orbit",
+        description="How far an orbit leads from its seed: 0 nowhere, 1 to other pictures altogether.",
+        json_schema_extra={"step": 0.01},
+    )
+    strength: float = Field(
+        default=0.6,
+        ge=0.0,
+        le=1.0,
+        title="Strength",
+        description="How much of the keyframes' pictures may change in a walk: 0 nothing, 1 everything.",
+        json_schema_extra={"step": 0.01},
+    )
+    camera: Camera = Field(default=Camera(), json_schema_extra={"prefix": True})
+    filming: Filming = Filming()
+    batch_count: int = Field(default=1, ge=1, le=1, json_schema_extra={"resolved": True})
+    batch_size: int = Field(
+        default=4, ge=1, le=16, title="Frames at once", description="How many frames go through the model together."
+    )
+    refiner: Refiner = Field(default=Refiner(), json_schema_extra={"resolved": True})
+    chosen: tuple[int, ...] = Field(default=(), max_length=MOST_FRAMES, json_schema_extra={"resolved": True})
+    """Frames that are wanted by themselves, without a clip; empty: all."""
+
+    @field_validator("keyframes")
+    @classmethod
+    def _in_order(cls, keyframes: tuple[Keyframe, ...]) -> tuple[Keyframe, ...]:
+        return tuple(sorted(keyframes, key=lambda keyframe: keyframe.time))
+
+    @model_validator(mode="after")
+    def _frames_can_be_told_apart(self) -> Self:
+        places = [frame_of(self.keyframes, self.filming, number) for number in range(len(self.keyframes))]
+        for before, after, keyframe in zip(places, places[1:], self.keyframes[1:], strict=False):
+            if before == after:
+                raise ValueError(f"two keyframes stand on the same frame, at {keyframe.time:g} s; move one of them")
+        if self.frame_count > MOST_FRAMES:
+            raise ValueError(
+                f"there would be {self.frame_count} frames and {MOST_FRAMES} are the most; make it shorter"
+            )
+        if any(not 0 <= frame < self.frame_count for frame in self.chosen):
+            raise ValueError(f"there are {self.frame_count} frames, and others were chosen")
+        return self
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames the animation has."""
+        return total_frames(self.keyframes, self.filming)
+
+    @property
+    def picture_count(self) -> int:
+        """How many of them are painted."""
+        return len(self.chosen) or self.frame_count
+
+    @property
+    def films(self) -> bool:
+        """Whether a clip is made of what is painted."""
+        return not self.chosen
+
+    def frame(self, index: int) -> int:
+        """Which frame the picture `index` is."""
+        return self.chosen[index] if self.chosen else index
+
+    def place(self, index: int) -> Place:
+        """Between which keyframes the picture `index` lies."""
+        return place_at(self.keyframes, self.filming, self.frame(index))
+
+    def key_seed(self, number: int) -> int:
+        """The seed of a keyframe."""
+        own = self.keyframes[number].seed
+        return self.seed if own is None else own
+
+    def key_words(self, number: int) -> tuple[str, str]:
+        """The prompt and the negative prompt of a keyframe."""
+        keyframe = self.keyframes[number]
+        words = [words for words in (keyframe.prompt, self.prompt) if words.strip()]
+        return ", ".join(words), keyframe.negative_prompt or self.negative_prompt
+
+    def seed_of(self, index: int) -> int:
+        """The seed of the keyframe that the frame comes from; with a camera each frame has another one."""
+        if not self.keyframes:
+            return self.seed
+        seed = self.key_seed(self.place(index).first)
+        return (seed + self.frame(index)) % (LARGEST_SEED + 1) if self.mode == "camera" else seed
+
+    def variation_seed_of(self, index: int) -> int:
+        """All frames have the same."""
+        return self.seeding.variation_seed
+
+    def words_of(self, index: int) -> tuple[str, str]:
+        """The words of the nearer keyframe: what is between them has no words."""
+        return self.key_words(self.place(index).nearest) if self.keyframes else (self.prompt, self.negative_prompt)
+
+    def alone(self, index: int) -> Self:
+        """The request that paints frame `index` and no other, or with a camera those before it too."""
+        frames = self.frame(index)
+        return self.model_copy(update={"chosen": tuple(range(frames + 1)) if self.mode == "camera" else (frames,)})
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the keyframes' pictures."""
+        return tuple(dict.fromkeys(keyframe.picture for keyframe in self.keyframes if keyframe.picture))
+
+
 Request: TypeAlias = Annotated[
-    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale, Field(discriminator="task")
+    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale | Interpolate, Field(discriminator="task")
 ]
 """Every task's request, told apart by `task`."""

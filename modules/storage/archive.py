@@ -1,19 +1,24 @@
 """What the jobs service keeps, and finds again after a restart."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from modules.schema.errors import KararliError
-from modules.schema.events import Job, Painted, PictureReady
-from modules.schema.requests import Request, Upscale
+from modules.schema.events import FIRST_FRAME, LAST_FRAME, ClipReady, Job, Painted, PictureReady
+from modules.schema.media import Clip
+from modules.schema.requests import Interpolate, Request, Upscale
 from modules.settings import Settings
-from modules.storage.database import Database, JobRow, PictureRow
+from modules.storage.database import ClipRow, Database, JobRow, PictureRow
 from modules.storage.files import PictureFiles, encode_png
+from modules.storage.filming import ENDINGS, Shot, Tell, film
 from modules.storage.folders import InputRoot
+from modules.storage.frames import Frames
 from modules.storage.infotext import write_infotext
 from modules.storage.inputs import Inputs
+from modules.storage.metadata import PARAMETERS, RECORD, read_metadata
 from modules.storage.postprocessing import write_upscaled
 from modules.storage.reading import read_picture
 from modules.storage.record import write_record
@@ -30,6 +35,7 @@ class Archive:
         self._database = Database(settings.database)
         self._files = PictureFiles(settings.outputs)
         self.inputs = Inputs(settings.inputs)
+        self.frames = Frames(settings.frames)
         self.input_root = InputRoot(settings.input_root)
 
     def add_job(self, job: Job) -> None:
@@ -47,6 +53,8 @@ class Archive:
         Raises OSError when the disk refuses.
         """
         picture = self.encode(job, painted)
+        if films(job.request):
+            return replace(picture, path=self.frames.keep(job.id, painted.index, picture.read()), png=None)
         if not job.save:
             return picture
         row = PictureRow(
@@ -70,6 +78,87 @@ class Archive:
         """The picture with its parameters and its record, in memory only."""
         infotext, record = self._infotext(job.request, painted), write_record(job.request, painted)
         return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext, record))
+
+    def film(self, job: Job, tell: Tell) -> ClipReady | None:
+        """Make the clip of an animation's frames that are there; None for other jobs and where there are none.
+
+        The frames of a complete clip are removed, unless they are to be kept. Raises KararliError or OSError.
+        """
+        request = job.request
+        if not isinstance(request, Interpolate) or not request.films:
+            return None
+        earlier, paths = self.clip(job.id), self.frames.paths(job.id)
+        if earlier is not None and earlier.complete:
+            self.frames.remove(job.id)
+            return earlier
+        if not paths:
+            return earlier
+        texts = read_metadata(paths[0].read_bytes()).texts
+        infotext, record = texts.get(PARAMETERS, ""), texts.get(RECORD, "")
+        complete = len(paths) == request.frame_count
+        if request.filming.format == "png":
+            ready = self._keep_folder(job, request, paths, (infotext, record)) if complete else None
+        else:
+            ready = self._film(job, request, paths, (infotext, record), tell)
+        if complete:
+            if request.filming.keep_frames and request.filming.format != "png":
+                self._files.adopt_folder(
+                    self.frames.folder(job.id), request.task, request.seed_of(0), lambda _path: None
+                )
+            self.frames.remove(job.id)
+        if ready is not None and earlier is not None:
+            earlier.path.unlink(missing_ok=True)
+        return ready
+
+    def clip(self, job_id: str) -> ClipReady | None:
+        """A job's clip, if it is on disk."""
+        row = self._database.clip(job_id)
+        path = self.outputs / Path(row.path) if row is not None else None
+        if row is None or path is None or not path.exists():
+            return None
+        clip = Clip(row.format, row.width, row.height, row.frames, row.fps)
+        return ClipReady(path, clip, row.infotext, row.complete)
+
+    def inputs_of(self, job: Job) -> dict[str, bytes]:
+        """The files that a worker needs for a job. Raises KararliError when one is gone."""
+        found = {digest: self.inputs.read(digest) for digest in job.request.inputs()}
+        follows = isinstance(job.request, Interpolate) and job.request.mode == "camera"
+        if follows and (paths := self.frames.paths(job.id)[: job.finished]):
+            found |= {FIRST_FRAME: paths[0].read_bytes(), LAST_FRAME: paths[-1].read_bytes()}
+        return found
+
+    def state(self, job_id: str) -> str:
+        """Where a job stands, as set_state() was told; "" when there is none."""
+        row = self._database.job(job_id)
+        return row.state if row is not None else ""
+
+    def _film(self, job: Job, request: Interpolate, paths: list[Path], texts: tuple[str, str], tell: Tell) -> ClipReady:
+        kind = request.filming.format
+        made = self.frames.folder(job.id) / f"clip.{ENDINGS.get(kind, kind)}"
+        clip = film(Shot(request, paths), texts, made, tell)
+        complete = len(paths) == request.frame_count
+        path = self._files.adopt(
+            made, request.task, request.seed_of(0), made.suffix, self._clip_recorder(job, clip, texts, complete)
+        )
+        return ClipReady(path, clip, texts[0], complete)
+
+    def _keep_folder(self, job: Job, request: Interpolate, paths: list[Path], texts: tuple[str, str]) -> ClipReady:
+        """The frames themselves, in a folder of their own."""
+        metadata = read_metadata(paths[0].read_bytes())
+        clip = Clip("png", metadata.width, metadata.height, len(paths), request.filming.fps)
+        recorder = self._clip_recorder(job, clip, texts, True)
+        path = self._files.adopt_folder(self.frames.folder(job.id), request.task, request.seed_of(0), recorder)
+        return ClipReady(path, clip, texts[0], True)
+
+    def _clip_recorder(self, job: Job, clip: Clip, texts: tuple[str, str], complete: bool) -> Callable[[Path], None]:
+        def record(path: Path) -> None:
+            place = path.relative_to(self.outputs).as_posix()
+            facts = {"format": clip.format, "width": clip.width, "height": clip.height, "frames": clip.frames}
+            row = ClipRow(job_id=job.id, path=place, fps=clip.fps, complete=complete, **facts)
+            row.infotext, row.record = texts
+            self._database.set_clip(row)
+
+        return record
 
     def _infotext(self, request: Request, painted: Painted) -> str:
         if not isinstance(request, Upscale):
@@ -111,8 +200,20 @@ class Archive:
             request = _REQUESTS.validate_json(row.request)
         except ValidationError:
             return None
-        finished = max((picture.index + 1 for picture in self.pictures(row.id)), default=0)
+        if films(request):
+            finished = request.picture_count if self._is_filmed(row.id) else len(self.frames.paths(row.id))
+        else:
+            finished = max((picture.index + 1 for picture in self.pictures(row.id)), default=0)
         return Job(row.id, request, finished, row.save)
+
+    def _is_filmed(self, job_id: str) -> bool:
+        clip = self.clip(job_id)
+        return clip is not None and clip.complete
+
+
+def films(request: Request) -> bool:
+    """Whether a request's pictures are frames of a clip."""
+    return isinstance(request, Interpolate) and request.films
 
 
 def _own_name(request: Request, index: int) -> str:

@@ -52,8 +52,27 @@ class PictureRow(Base):
     created: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
 
 
+class ClipRow(Base):
+    """An animation's clip on disk; `path` is relative to outputs/. A job has one: a later one takes its place."""
+
+    __tablename__ = "clips"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    path: Mapped[str]
+    infotext: Mapped[str]
+    record: Mapped[str]
+    format: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    frames: Mapped[int]
+    fps: Mapped[int]
+    complete: Mapped[bool]
+    """Whether all frames are in it."""
+    created: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
 class Database:
-    """The two tables. Each method is one transaction."""
+    """The tables. Each method is one transaction."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +93,16 @@ class Database:
         with _disk_errors(), self._sessions.begin() as session:
             session.execute(earlier)
             session.merge(row)
+
+    def set_clip(self, row: ClipRow) -> None:
+        """Record a clip, in place of an earlier one of the same job. Raises OSError when the disk refuses."""
+        with _disk_errors(), self._sessions.begin() as session:
+            session.merge(row)
+
+    def clip(self, job_id: str) -> ClipRow | None:
+        """A job's clip."""
+        with self._sessions() as session:
+            return session.get(ClipRow, job_id)
 
     def set_state(self, job_id: str, state: str, reason: str = "") -> None:
         """Record where a job stands."""

@@ -75,10 +75,34 @@ class PictureFiles:
             finally:
                 temporary.unlink(missing_ok=True)
 
+    def adopt(self, made: Path, task: str, seed: int, ending: str, record: Callable[[Path], None]) -> Path:
+        """Give a file of outputs/ its place, under the day's next number. `record` and errors as in save()."""
+        folder = self._outputs / task / date.today().isoformat()
+        with self._lock:
+            folder.mkdir(parents=True, exist_ok=True)
+            with made.open("rb+") as file:
+                os.fsync(file.fileno())
+            path = _name(made, folder, _numbered_names(folder, seed, ending), record)
+            made.unlink(missing_ok=True)
+        return path
 
-def _numbered_names(folder: Path, seed: int) -> Iterator[str]:
+    def adopt_folder(self, made: Path, task: str, seed: int, record: Callable[[Path], None]) -> Path:
+        """The same for a folder of files that are on disk already."""
+        folder = self._outputs / task / date.today().isoformat()
+        with self._lock:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in _numbered_names(folder, seed, ""):
+                path = folder / name
+                if not path.exists():
+                    record(path)
+                    made.rename(path)
+                    return path
+        raise AssertionError("counting does not end")
+
+
+def _numbered_names(folder: Path, seed: int, ending: str = ".png") -> Iterator[str]:
     numbers = (int(match[1]) for name in os.listdir(folder) if (match := re.match(r"(\d+)-", name)))
-    return (f"{number:05}-{seed}.png" for number in itertools.count(max(numbers, default=0) + 1))
+    return (f"{number:05}-{seed}{ending}" for number in itertools.count(max(numbers, default=0) + 1))
 
 
 def _own_names(name: str) -> Iterator[str]:

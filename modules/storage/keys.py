@@ -4,13 +4,15 @@ A row says which values of a request stand behind a key and how they are spelled
 here, and is then written, read, shown and filled in; a test holds the table against the requests.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from modules.schema.animation import Camera, Filming, Keyframe
 from modules.schema.requests import RANDOM_SEED
 
 
@@ -57,6 +59,22 @@ TITLE = Codec(str, lambda text: (re.sub(r" \[[0-9a-f]{8,12}\]$", "", text),))
 """A checkpoint; others write the beginning of its digest behind its name."""
 FLAG = Codec(str, _read_flag)
 IMPLIED = Codec(_unwritten, _read_flag)
+
+
+def _write_keyframes(keyframes: tuple[Keyframe, ...]) -> str:
+    """Each with its time, and with what is not as it would be anyway."""
+    return json.dumps(
+        [{"time": one.time, **one.model_dump(mode="json", exclude_defaults=True)} for one in keyframes],
+        ensure_ascii=False,
+    )
+
+
+def _read_keyframes(text: str) -> tuple[tuple[Keyframe, ...]]:
+    return (tuple(_KEYFRAMES.validate_json(text)),)
+
+
+_KEYFRAMES = TypeAdapter(list[Keyframe])
+KEYFRAMES = Codec(_write_keyframes, _read_keyframes)
 
 
 @dataclass(frozen=True)
@@ -153,6 +171,21 @@ ROWS = (
     Row("CodeFormer visibility", ("faces.codeformer",), NUMBER, absent=(0.0,)),
     Row("CodeFormer weight", ("faces.codeformer_weight",), NUMBER, absent=(0.5,)),
     Row("Faces after upscale", ("faces.enlarge_first",), FLAG, absent=(False,)),
+    Row("Animation", ("mode",)),
+    Row("Way of the words", ("text_path",), absent=("linear",)),
+    Row("Orbit", ("orbit",), NUMBER, absent=(0.25,)),
+    *(
+        Row(f"Camera {name.replace('_', ' ')}", (f"camera.{name}",), absent=(field.default,))
+        for name, field in Camera.model_fields.items()
+        if name != "colours"
+    ),
+    Row("Camera colours", ("camera.colours",), FLAG, absent=(True,)),
+    Row("Frames per second", ("filming.fps",), WHOLE, absent=(Filming().fps,), always=True),
+    Row("Closing", ("filming.closing",), NUMBER, absent=(0.0,)),
+    Row("Smooth", ("filming.smooth",), WHOLE, absent=(1,)),
+    Row("Clip format", ("filming.format",), absent=("mp4",)),
+    Row("Frames kept", ("filming.keep_frames",), FLAG, absent=(False,)),
+    Row("Keyframes", ("keyframes",), KEYFRAMES),
     Row("Version"),
 )
 """In the order in which they are written. A row whose values a request does not have is passed over."""

@@ -1,4 +1,5 @@
-"""The texts inside pictures: PNG chunks, EXIF of JPEG, WebP and AVIF, GIF comments. Nothing is decoded for it."""
+"""The texts inside pictures: PNG chunks, EXIF of JPEG, WebP and AVIF, GIF comments; and those of clips. Nothing is
+decoded for it."""
 
 import struct
 import zlib
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from modules.storage.containers import is_mp4, is_webm, mp4_texts, webm_texts
 from modules.storage.opening import DECODER_ERRORS, UnreadablePicture, check_size, damaged, opened
 
 PARAMETERS, RECORD = "parameters", "kararli"
@@ -36,6 +38,10 @@ def read_metadata(data: bytes) -> Metadata:
     """The texts in a picture file. Raises UnreadablePicture."""
     if data.startswith(PNG_SIGNATURE):
         return _png(data)
+    if is_mp4(data):
+        return Metadata("MP4", *mp4_texts(data))
+    if is_webm(data):
+        return Metadata("WEBM", *webm_texts(data))
     with opened(data) as picture:
         texts = _exif_texts(picture.getexif())
         comment = picture.info.get("comment")

@@ -1,7 +1,7 @@
 """Noise that depends on a picture's seed alone: not on its place in a batch, and not on the machine."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,6 +17,18 @@ Source: TypeAlias = Callable[[Shape], Tensor]
 
 NEARLY_PARALLEL = 0.9995
 """Above this cosine there is no arc to go along."""
+
+
+class OneNoise(Protocol):
+    """The noise of one picture."""
+
+    def draw(self) -> Tensor:
+        """Fresh noise of the picture's shape; the first draw is what its walk begins with."""
+        ...
+
+    def brownian(self, sigma: float, sigma_next: float, span: tuple[float, float]) -> Tensor:
+        """The change of the picture's Brownian motion on the way from sigma down to sigma_next, as unit noise."""
+        ...
 
 
 class PictureNoise:
@@ -64,7 +76,7 @@ class SeededNoise:
     The first draw is the picture's initial noise; later draws go on with the same generators.
     """
 
-    def __init__(self, pictures: Sequence[PictureNoise]) -> None:
+    def __init__(self, pictures: Sequence[OneNoise]) -> None:
         self._pictures = pictures
 
     def draw(self) -> Tensor:
@@ -87,23 +99,31 @@ def noise_of(
     request: Painting, indices: Sequence[int], latent_shape: Callable[[tuple[int, int]], Shape], device: torch.device
 ) -> SeededNoise:
     """The noise of a request's pictures, with its variation and with the size that its seed is meant for."""
+    return SeededNoise(
+        [
+            seed_noise(request, request.seed_of(index), request.variation_seed_of(index), latent_shape, device)
+            for index in indices
+        ]
+    )
+
+
+def seed_noise(
+    request: Painting,
+    seed: int,
+    variation_seed: int,
+    latent_shape: Callable[[tuple[int, int]], Shape],
+    device: torch.device,
+) -> PictureNoise:
+    """The noise that a seed has in a request."""
     seeding = request.seeding
     size = (seeding.resize_from_width, seeding.resize_from_height) if seeding.resizes else request.size
-    shape = latent_shape(size)
-
-    def first_of(index: int) -> Tensor | None:
-        if not seeding.resizes and not seeding.variation_strength:
-            return None
-        first = open_source(seeding.noise_source, request.seed_of(index), device)(shape)
-        if not seeding.variation_strength:
-            return first
-        other = open_source(seeding.noise_source, request.variation_seed_of(index), device)(shape)
-        return slerp(first, other, seeding.variation_strength)
-
-    whole = latent_shape(request.size)
-    return SeededNoise(
-        [PictureNoise(request.seed_of(index), whole, device, seeding, first_of(index)) for index in indices]
-    )
+    shape, first = latent_shape(size), None
+    if seeding.resizes or seeding.variation_strength:
+        first = open_source(seeding.noise_source, seed, device)(shape)
+    if first is not None and seeding.variation_strength:
+        other = open_source(seeding.noise_source, variation_seed, device)(shape)
+        first = slerp(first, other, seeding.variation_strength)
+    return PictureNoise(seed, latent_shape(request.size), device, seeding, first)
 
 
 def open_source(kind: str, seed: int, device: torch.device) -> Source:

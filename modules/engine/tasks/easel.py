@@ -60,6 +60,11 @@ class Easel:
         with self.progress.timed("load"):
             return self.bench.models.load(name, beside=self._names)
 
+    def use(self, files: Sequence[UsedFile]) -> None:
+        """All pictures of the job owe something to these files."""
+        further = (*self.environment.further_files, *files)
+        self.environment = self.environment.model_copy(update={"further_files": further})
+
     def picture(self, digest: str) -> Image.Image:
         """An input picture as RGB; what is transparent becomes white."""
         return flatten(read_image(self.job.inputs[digest]))
@@ -143,16 +148,21 @@ class Easel:
         with self.progress.timed("decode"):
             return (model or self.model).vae.decode(latents)
 
-    def paint(self, paint_batch: PaintBatch) -> Result:
-        """Paint the batches that are still to be made and hand over their pictures."""
+    def paint(self, paint_batch: PaintBatch, *, same_batches: bool = False) -> Result:
+        """Paint the batches that are still to be made and hand over their pictures.
+
+        `same_batches`: after an earlier attempt the pictures come in the batches that they would have come in.
+        """
         request = self.request
         self.progress.begin_painting()
-        for batch in _batches(self.job):
+        for batch in _batches(self.job, same_batches):
             try:
                 pictures = paint_batch(batch)
             except PictureSkipped:
                 continue
             for index, picture in zip(batch, pictures, strict=True):
+                if index < self.job.finished:
+                    continue
                 used, last = self._environment_of(index), index == batch[-1]
                 self._report(Painted(index, request.seed_of(index), picture, used, last_of_batch=last))
         return Result(request=request, environment=self.environment, timings=self.progress.timings())
@@ -222,8 +232,9 @@ def _upscalers(request: Painting) -> tuple[str, ...]:
     return (request.upscaler,) if isinstance(request, Img2Img) else ()
 
 
-def _batches(job: Job) -> Iterator[range]:
+def _batches(job: Job, same: bool) -> Iterator[range]:
     """The indices of the pictures that are still to be made, batch by batch."""
     count, size = job.request.picture_count, job.request.batch_size
-    for first in range(job.finished, count, size):
+    begin = job.finished - job.finished % size if same else job.finished
+    for first in range(begin, count, size):
         yield range(first, min(first + size, count))
