@@ -1,4 +1,4 @@
-"""The command line: serve · txt2img · img2img · inpaint · outpaint · upscale · sdupscale · check · test.
+"""The command line: serve · txt2img · img2img · inpaint · outpaint · interpolate · upscale · sdupscale · check · test.
 
 It parses, then uses the jobs service like everyone.
 
@@ -6,6 +6,7 @@ Options are made from the schema and from the settings, so that they cannot diff
 """
 
 import inspect
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,13 +27,15 @@ from modules.catalog.checkpoints import Catalog
 from modules.catalog.identifying import find_by_digest
 from modules.jobs.checking import Outcome, Verdict, check
 from modules.jobs.service import Jobs
+from modules.schema.animation import ClipFormat
 from modules.schema.errors import InvalidRequest, KararliError
-from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
+from modules.schema.events import Cancelled, ClipReady, Failed, Job, PictureReady, Progress, Requeued, Stop
 from modules.schema.paths import flat_name, leaves
-from modules.schema.requests import Img2Img, Inpaint, Outpaint, Request, SdUpscale, Txt2Img, Upscale
+from modules.schema.requests import Img2Img, Inpaint, Interpolate, Outpaint, Request, SdUpscale, Txt2Img, Upscale
 from modules.settings import REPOSITORY, Settings, load_settings
 from modules.storage.folders import pictures_in, stem_of
 from modules.storage.opening import UnreadablePicture, file_bytes
+from modules.storage.script import read_script
 
 CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
@@ -44,12 +47,12 @@ CHECKS = (
 
 CHECK_CODES = {Outcome.IDENTICAL: 0, Outcome.CLOSE: 3, Outcome.DIFFERENT: 4, Outcome.IMPOSSIBLE: 5}
 """How `check` ends; with several pictures the greatest counts."""
-_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names")
+_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names", "keyframes")
 """Values that are digests of input pictures: files on the command line, where they can be given at all."""
 
 _console = Console(stderr=True)
 
-PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale)
+PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale, Interpolate)
 
 
 def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> None:
@@ -143,6 +146,21 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         finally:
             jobs.close()
 
+    def interpolate_command(keyframes: list[str], output: Path | None, **values: Any) -> None:
+        """Make an animation between keyframes."""
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        if output is not None and values.get("format") is None and output.suffix[1:] in get_args(ClipFormat):
+            values["format"] = output.suffix[1:]
+        _request(Interpolate, values)  # what is wrong with it is said before the engine starts
+        read_script(keyframes, lambda _file: "")
+        jobs = open_jobs(settings)
+        try:
+            script = read_script(keyframes, lambda file: _keep(jobs, file))
+            request = _request(Interpolate, {**values, "keyframes": script})
+            _follow_clip(jobs, jobs.submit(request), output)
+        finally:
+            jobs.close()
+
     def test_command(
         arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
     ) -> None:
@@ -170,6 +188,10 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         Annotated[Path | None, typer.Option("-o", "--output", help="Where to put the PNG, instead of outputs/.")],
         None,
     )
+    script = _parameter(
+        "keyframes",
+        Annotated[list[str], typer.Argument(help='Each "SECONDS: PROMPT", or a JSON file with a list of keyframes.')],
+    )
     app.command("serve")(_with_parameters(serve_command, settings_options))
     checked = _parameter("pictures", Annotated[list[Path], typer.Argument(help="Pictures that were made here.")])
     differences = _parameter(
@@ -185,8 +207,10 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         (Outpaint, outpaint_command, [picture, prompt]),
         (SdUpscale, sdupscale_command, [picture, prompt]),
         (Upscale, upscale_command, [enlarged]),
+        (Interpolate, interpolate_command, [script]),
     ):
-        options = [option for option in _options(model, "Request") if option.name not in ("prompt", *_FILES)]
+        given = {parameter.name for parameter in first}
+        options = [option for option in _options(model, "Request") if option.name not in (*given, *_FILES)]
         app.command(model.model_fields["task"].default)(
             _with_parameters(command, [*first, output, *options, *settings_options])
         )
@@ -216,6 +240,45 @@ def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
         except KeyboardInterrupt:
             jobs.stop(job.id, Stop.NOW)
             raise KararliError("Stopped.") from None
+
+
+def _follow_clip(jobs: Jobs, job: Job, output: Path | None) -> None:
+    """Show an animation's progress; put its clip where it is wanted and name it on standard output."""
+    end: Failed | Cancelled | None = None
+    with _bar() as bar:
+        line = bar.add_task("Starting the engine", total=1.0)
+        events = jobs.watch(job.id)
+        while True:
+            try:
+                event = next(events, None)
+            except KeyboardInterrupt:  # what is there becomes a clip first
+                jobs.stop(job.id, Stop.NOW)
+                events = jobs.watch(job.id)
+                continue
+            if event is None:
+                break
+            if isinstance(event, Progress):
+                words = f"{event.stage}, frame {event.picture + 1} of {event.pictures}"
+                bar.update(line, description=words, completed=event.done)
+            elif isinstance(event, ClipReady):
+                path = event.path if output is None else _moved(event.path, output)
+                bar.console.file.flush()
+                sys.stdout.write(f"{path}\n")
+            elif isinstance(event, Failed | Cancelled):
+                end = event
+    if end is not None:
+        raise KararliError(end.reason)
+
+
+def _moved(path: Path, target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+    except OSError as error:
+        raise KararliError(
+            f"{target} cannot be written ({error.strerror}). The clip is at {path}; choose another place for -o."
+        ) from None
+    return target
 
 
 def _bar() -> Bar:

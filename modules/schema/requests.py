@@ -3,7 +3,8 @@
 Bounds, steps, titles and help stand here once; the page, the command line and the API read them from here.
 """
 
-from typing import Annotated, Literal, Self, TypeAlias
+import json
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -764,6 +765,13 @@ class SdUpscale(FromPicture):
     redrawing: Redrawing = Redrawing()
 
 
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("these keyframes are no JSON; write them anew") from None
+
+
 class Interpolate(Painting):
     """An animation: frames between keyframes. Its pictures are its frames, in their order."""
 
@@ -814,6 +822,12 @@ class Interpolate(Painting):
     refiner: Refiner = Field(default=Refiner(), json_schema_extra={"resolved": True})
     chosen: tuple[int, ...] = Field(default=(), max_length=MOST_FRAMES, json_schema_extra={"resolved": True})
     """Frames that are wanted by themselves, without a clip; empty: all."""
+
+    @field_validator("keyframes", mode="before")
+    @classmethod
+    def _as_values(cls, keyframes: Any) -> Any:
+        """Also as JSON, as controls and texts hold them."""
+        return _read_json(keyframes or "[]") if isinstance(keyframes, str) else keyframes
 
     @field_validator("keyframes")
     @classmethod

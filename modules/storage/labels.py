@@ -9,9 +9,6 @@ from pathlib import Path
 
 from modules.storage.metadata import PARAMETERS, RECORD, exif_of
 
-_AFTER_HEADER = 8 + 25 + 20
-"""Bytes of an APNG's signature and of its first two chunks, the second of which says that it moves."""
-
 _HAS_EXIF = 0x08
 """The mark in a WebP's header."""
 
@@ -33,7 +30,19 @@ def _gif(path: Path, infotext: str, _record: str) -> None:
 
 def _png(path: Path, infotext: str, record: str) -> None:
     chunks = b"".join(_chunk(key, text) for key, text in ((PARAMETERS, infotext), (RECORD, record)))
-    _insert(path, _AFTER_HEADER, chunks)
+    _insert(path, _after(path, b"acTL"), chunks)
+
+
+def _after(path: Path, kind: bytes) -> int:
+    """The place behind a PNG's first chunk of a kind."""
+    with path.open("rb") as file:
+        place = 8
+        while True:
+            file.seek(place)
+            length, found = struct.unpack(">I4s", file.read(8))
+            place += 12 + length
+            if found == kind:
+                return place
 
 
 def _chunk(key: str, text: str) -> bytes:

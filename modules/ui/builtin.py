@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from modules.plugins.hookspecs import hookimpl
+from modules.ui.animate import animate_tab
 from modules.ui.img2img import img2img_tab
 from modules.ui.inpaint import inpaint_tab
 from modules.ui.outpaint import outpaint_tab
@@ -20,6 +21,7 @@ def register_tabs() -> Mapping[str, Callable[[Page], None]]:
         "img2img": img2img_tab,
         "inpaint": inpaint_tab,
         "outpaint": outpaint_tab,
+        "animate": animate_tab,
         "upscale": upscale_tab,
         "PNG info": pnginfo_tab,
     }

@@ -82,7 +82,7 @@ class Filler:
     def _show(self, takeover: Takeover, values: Mapping[str, Any]) -> Updates:
         controls = {path: self._form.control(path) for path in takeover.values}
         return {
-            **{control: gr.update(value=takeover.values[path]) for path, control in controls.items()},
+            **{control: self._form.shown(path, takeover.values[path]) for path, control in controls.items()},
             self._note: filled_note(takeover, self._model, self._page.translate),
             self._row: gr.update(visible=True),
             self._before: dict(values),

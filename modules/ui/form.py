@@ -1,8 +1,9 @@
 """Controls named by schema path: bounds, steps, defaults and help come from the schema, values go back into it."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import gradio as gr
 from gradio.blocks import BlockContext
@@ -92,7 +93,13 @@ class Form(Generic[Model]):
 
     def write(self, request: Model) -> dict[Component, Any]:
         """The controls' updates that show a request."""
-        return {control: gr.update(value=_value(request, path)) for path, control in self._controls.items()}
+        return {control: self.shown(path, _value(request, path)) for path, control in self._controls.items()}
+
+    def shown(self, path: str, value: Any) -> Any:
+        """The update of a control that shows a value; one for a list of nested values holds it as JSON."""
+        if _is_list_of_values(field_at(self._model, path)):
+            value = json.dumps([one.model_dump(mode="json") for one in value], ensure_ascii=False)
+        return gr.update(value=value)
 
     def handler(self, function: Callable[[Mapping[str, Any]], Iterator[Any]]) -> Callable[..., Iterator[Any]]:
         """A Gradio handler with one named parameter a control, whose defaults are the schema's: so the page's API
@@ -151,6 +158,11 @@ def bounds(field: FieldInfo) -> tuple[float, float]:
 
 def _multiple(field: FieldInfo) -> float | None:
     return next((mark.multiple_of for mark in field.metadata if hasattr(mark, "multiple_of")), None)
+
+
+def _is_list_of_values(field: FieldInfo) -> bool:
+    kinds = get_args(field.annotation)
+    return bool(kinds) and isinstance(kinds[0], type) and issubclass(kinds[0], BaseModel)
 
 
 def _extra(field: FieldInfo) -> Mapping[str, Any]:

@@ -75,3 +75,58 @@
   document.addEventListener("drop", (event) => hold(event, event.dataTransfer?.files), true);
   document.addEventListener("paste", (event) => hold(event, event.clipboardData?.files), true);
 })();
+
+// The keyframes of an animation over time: a click on a mark chooses it, a drag moves it to another time.
+(() => {
+  const STEP = 0.05; // seconds
+  const setBox = (id, value) => {
+    const box = document.querySelector(`#${id} textarea, #${id} input`);
+    box.value = value;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const choose = (mark) => setBox("animate-chosen", mark.dataset.place);
+  const move = (mark, time) => {
+    const box = document.querySelector("#animate-keyframes textarea");
+    const keyframes = JSON.parse(box.value);
+    keyframes[Number(mark.dataset.place)].time = time;
+    setBox("animate-keyframes", JSON.stringify(keyframes));
+  };
+  const placeOf = (svg, event) => {
+    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    const margin = Number(svg.dataset.margin);
+    return Math.max(point.x, margin);
+  };
+  const timeOf = (svg, x) => {
+    const margin = Number(svg.dataset.margin);
+    const share = (x - margin) / (svg.viewBox.baseVal.width - 2 * margin);
+    return Math.round((share * Number(svg.dataset.seconds)) / STEP) * STEP;
+  };
+  document.addEventListener("pointerdown", (event) => {
+    const mark = event.target instanceof Element ? event.target.closest(".timeline .mark") : null;
+    if (mark === null) return;
+    event.preventDefault();
+    const svg = mark.closest("svg");
+    const begin = event.clientX;
+    let dragged = false;
+    const follow = (next) => {
+      dragged = dragged || Math.abs(next.clientX - begin) > 4;
+      if (!dragged) return;
+      const y = mark.transform.baseVal.consolidate().matrix.f;
+      mark.setAttribute("transform", `translate(${placeOf(svg, next)} ${y})`);
+    };
+    const drop = (last) => {
+      document.removeEventListener("pointermove", follow);
+      choose(mark);
+      if (dragged) move(mark, Number(timeOf(svg, placeOf(svg, last)).toFixed(2)));
+    };
+    document.addEventListener("pointermove", follow);
+    document.addEventListener("pointerup", drop, { once: true });
+  });
+  document.addEventListener("keydown", (event) => {
+    const mark = event.target instanceof Element ? event.target.closest(".timeline .mark") : null;
+    if (mark !== null && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      choose(mark);
+    }
+  });
+})();

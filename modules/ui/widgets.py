@@ -9,12 +9,12 @@ from modules.ui.language import Translate
 ATTENTION_NAMES = {"xformers": "xformers", "sdpa": "PyTorch SDPA"}
 
 
-def progress_card(event: Progress, translate: Translate) -> str:
-    """The bar over the whole job, the words below it, and the picture as it is now."""
+def progress_card(event: Progress, translate: Translate, unit: str = "picture") -> str:
+    """The bar over the whole job and the words below it; `unit` is what its pictures are called."""
     percent = round(event.done * 100)
     words = [translate(event.stage)]
     if event.pictures > 1:
-        words.append(f"{translate('picture')} {event.picture + 1} / {event.pictures}")
+        words.append(f"{translate(unit)} {event.picture + 1} / {event.pictures}")
     if event.steps:
         words.append(f"{translate('step')} {event.step} / {event.steps}")
     if event.seconds_left is not None and event.step:

@@ -16,6 +16,7 @@ from modules.jobs.checking import Change, Difference, Outcome, Verdict
 from modules.plugins.loading import Extension, Plugins
 from modules.schema.events import (
     Cancelled,
+    ClipReady,
     Failed,
     Finished,
     JobEvent,
@@ -27,7 +28,7 @@ from modules.schema.events import (
     Started,
     WorkerStatus,
 )
-from modules.schema.media import Picture
+from modules.schema.media import Clip, Picture
 from modules.schema.requests import Txt2Img
 from modules.schema.results import CheckpointRecord, Environment, Result, Runtime, Timings
 from modules.settings import REPOSITORY, Settings
@@ -37,12 +38,14 @@ from modules.storage.record import write_record
 from modules.ui import builtin as tabs
 from modules.ui.app import build_page
 from modules.ui.checking import CheckPane, verdict_card
+from modules.ui.clips import ClipPane, clip_card
 from modules.ui.filling import filled_note
 from modules.ui.language import translator
 from modules.ui.page import Page
 from modules.ui.pnginfo import info_card
 from modules.ui.results import ResultPane
 from modules.ui.takeover import Takeover
+from modules.ui.timeline import timeline
 from modules.ui.widgets import engine_line, place_card, preview_image, progress_card
 from tests.event_loop import inside_event_loop
 
@@ -85,6 +88,9 @@ class OneJob:
     def waiting(self) -> list[object]:
         return []
 
+    def frames(self, job_id: str) -> list[Path]:
+        return []
+
     def watch_bursts(self, job_id: str) -> Iterator[list[JobEvent]]:
         return iter([[event] for event in self._events])
 
@@ -102,8 +108,8 @@ def literals(folder: str, *names: str) -> set[str]:
 
 
 def stages() -> set[str]:
-    """All that the engine calls its work."""
-    return literals("modules/engine", "stage", "Progress")
+    """All that the engine, or the jobs service after it, calls its work."""
+    return literals("modules/engine", "stage", "Progress") | literals("modules/jobs", "Progress")
 
 
 def reasons() -> set[str]:
@@ -119,6 +125,20 @@ def story(say: Recorder, status: WorkerStatus, *events: JobEvent) -> None:
         memory, checkpoint = gr.BrowserState(None), gr.Dropdown()
         pane = ResultPane(Page(OneJob(status, *events), None, None, say, blocks, checkpoint, memory))  # type: ignore[arg-type]
     list(pane.watch("job"))
+
+
+def clip_story(say: Recorder, folder: Path, *events: JobEvent) -> None:
+    """Show an animation on the pane of its tab."""
+    import gradio as gr
+
+    with gr.Blocks() as blocks:
+        pane = ClipPane(Page(OneJob(READY, *events), None, None, say, blocks, None, None))  # type: ignore[arg-type]
+    list(pane.watch("job"))
+    (folder / "clips").mkdir(exist_ok=True)
+    for kind, path in (("mp4", folder / "a.mp4"), ("gif", folder / "a.gif"), ("png", folder / "clips")):
+        clip_card(ClipReady(path, Clip(kind, 64, 64, 3, 2), "words", complete=False), say)
+    timeline([], 0, str, say)
+    timeline([{"time": 0}], 0, str, say)
 
 
 def say_what_pictures_say(say: Recorder, folder: Path) -> None:
@@ -165,6 +185,17 @@ def say_everything(say: Recorder, folder: Path) -> None:
     for stage in stages():
         progress_card(Progress(stage, 0.5, 0, 2, 1, 2, 3.0), say)
     say_what_pictures_say(say, folder)
+    clip_story(
+        say,
+        folder,
+        Queued(0),
+        Started(),
+        Progress("Painting", 0.5, 1, 3, 1, 2),
+        PICTURE,
+        Requeued("It died."),
+        Finished(RESULT),
+    )
+    clip_story(say, folder, Failed("It failed."))
     place_card(Queued(1), say)
     preview_image(b"", say)
 

@@ -149,8 +149,8 @@ class Keyframes:
         """The unit noise that leads to the keyframe's picture."""
         frame = self._easel.job.finished
 
-        def tell(step: int, steps: int) -> None:
-            self._easel.progress.stage(f"Looking for the picture's noise ({step} / {steps})", frame)
+        def tell(_step: int, _steps: int) -> None:
+            self._easel.progress.stage("Looking for the noise of a picture", frame)
 
         model = self.model.denoiser([guided(self._texts[number], 1.0)], 1.0, self._sight)
         with self._easel.progress.timed("sampling"):
