@@ -117,6 +117,10 @@ class Jobs:
             self._enqueue(job, self._archive.pictures(job_id))
         return job
 
+    def state(self, job_id: str) -> str:
+        """Where a job of this or an earlier run stands: queued, running, done, failed, cancelled; "" for no job."""
+        return self._archive.state(job_id)
+
     def clip(self, job_id: str) -> ClipReady | None:
         """The clip of an animation of this or an earlier run, if it is on disk."""
         return self._archive.clip(job_id)

@@ -3,8 +3,10 @@
 What people type is evaluated by simpleeval, which knows numbers, a few functions and nothing else.
 """
 
+import ast
 import math
 import re
+import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -42,7 +44,10 @@ def evaluate(expression: str, t: float) -> float:
     """A formula of t, such as "t ** 2" or "0.5 - cos(pi * t) / 2". Raises ValueError with a sentence."""
     try:
         evaluator: Any = SimpleEval(functions=dict(_FUNCTIONS), names={"t": t, "pi": math.pi, "e": math.e})
-        value: Any = evaluator.eval(expression)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's own, about odd ways to write a formula
+            tree = ast.parse(expression.strip(), mode="eval")  # one formula: no assignment, no second one
+        value: Any = evaluator.eval(expression, previously_parsed=tree.body)
     except _ERRORS as error:
         raise ValueError(
             f"{expression!r} cannot be evaluated ({error}); write a formula of t, such as t ** 2"

@@ -107,9 +107,9 @@ def _sampling(form: Form[Interpolate], page: Page) -> None:
         form.dropdown("sampling.sampler", [sampler.name for sampler in page.plugins.samplers()], info=None)
         schedules = [AUTOMATIC, *(schedule.label for schedule in page.plugins.schedules())]
         form.dropdown("sampling.schedule", schedules, info=None)
+    form.slider("batch_size")
     with gr.Row(equal_height=True):
-        form.slider("batch_size")
-        seed = form.number("seed", scale=2, info=None)
+        seed = form.number("seed", scale=3, info=None)
         random = gr.Button(page.translate("Random"), min_width=80)
     random.click(lambda: RANDOM_SEED, None, [seed], api_visibility="private", show_progress="hidden")
     seed_controls(form, page)
@@ -117,7 +117,8 @@ def _sampling(form: Form[Interpolate], page: Page) -> None:
 
 
 def _connect(page: Page, form: Form[Interpolate], keyframes: KeyframeList, pane: ClipPane, animate: gr.Button) -> None:
-    memory = gr.BrowserState(None, storage_key="kararli-animate", secret="kararli")
+    memory = page.animation
+    assert memory is not None
 
     def start(values: Mapping[str, Any]) -> Iterator[Updates]:
         """Make an animation."""

@@ -37,8 +37,11 @@ def build_page(jobs: Jobs, catalog: Catalog, plugins: Plugins, translate: Transl
             refresh = gr.Button("↻", scale=0, min_width=44, elem_id="refresh-checkpoints")
             engine = gr.HTML(_engine(jobs, translate), elem_id="engine", scale=4)
         memory = gr.BrowserState(None, storage_key="kararli", secret="kararli")
+        animation = gr.BrowserState(None, storage_key="kararli-animation", secret="kararli")
         with gr.Tabs(elem_id="tabs") as tabs:
-            page = Page(jobs, catalog, plugins, translate, blocks, checkpoint, memory, tabs)
+            page = Page(
+                jobs, catalog, plugins, translate, blocks, checkpoint, memory, tabs, animation=animation
+            )  # fmt: skip
             for title, build_tab in plugins.tabs().items():
                 with gr.Tab(title, id=title):
                     build_tab(page)

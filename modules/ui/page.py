@@ -33,3 +33,5 @@ class Page:
     """By a tab's title, what fills its form; a tab adds its own when it is built."""
     exchange: Exchange = field(default_factory=Exchange)
     """How a result of one tab comes to another."""
+    animation: gr.BrowserState | None = None
+    """As `memory`, of the last animation. What stands in a tab is not there before the tab has been opened."""

@@ -34,7 +34,7 @@ FIRST = (
 SPACING = 2.0
 """Seconds from the last keyframe to one that is added."""
 
-WIDTH, HEIGHT, MARGIN, LINE = 1000, 150, 40, 96
+WIDTH, HEIGHT, MARGIN, LINE = 640, 140, 32, 92
 THUMBNAIL = 56
 
 OPEN = ("seed", "guidance_scale", "strength")
@@ -60,11 +60,11 @@ class KeyframeList:
         self.chosen = gr.Number(0, visible="hidden", elem_id="animate-chosen", label=say("Keyframe"), precision=0)
         self.picture = gr.HTML(self._draw(self.box.value, 0), elem_id="animate-timeline")
         with gr.Row():
-            self._add = gr.Button(say("Add"), size="sm", elem_id="animate-add")
-            self._copy = gr.Button(say("Copy"), size="sm", elem_id="animate-copy")
-            self._earlier = gr.Button(f"◀ {say('Previous')}", size="sm", elem_id="animate-previous")
-            self._later = gr.Button(f"{say('Next')} ▶", size="sm", elem_id="animate-next")
-            self._remove = gr.Button(say("Remove"), size="sm", variant="stop", elem_id="animate-remove")
+            self._add = gr.Button(say("Add"), size="sm", min_width=70, elem_id="animate-add")
+            self._copy = gr.Button(say("Copy"), size="sm", min_width=70, elem_id="animate-copy")
+            self._earlier = gr.Button(f"◀ {say('Previous')}", size="sm", min_width=70, elem_id="animate-previous")
+            self._later = gr.Button(f"{say('Next')} ▶", size="sm", min_width=70, elem_id="animate-next")
+            self._remove = gr.Button(say("Remove"), size="sm", variant="stop", min_width=70, elem_id="animate-remove")
         self.editor = self._editor(FIRST[0])
 
     def _editor(self, shown: Keyframe) -> dict[str, Any]:
@@ -259,7 +259,7 @@ def _ways(listed: Sequence[Values], scale: _Scale) -> str:
 
 
 def _ruler(scale: _Scale) -> str:
-    step = next(size for size in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900) if scale.seconds / size <= 12)
+    step = next(size for size in (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900) if scale.seconds / size <= 10)
     ticks = (step * number for number in range(int(scale.seconds / step) + 1))
     marks = "".join(f'<text class="tick" x="{scale.x(tick):.1f}" y="{HEIGHT - 12}">{tick:g} s</text>' for tick in ticks)
     return f'<line class="ruler" x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{LINE}" y2="{LINE}"/>{marks}'
