@@ -3,6 +3,7 @@
 The same frames give the same bytes: no time of day and no encoder's name go into the file.
 """
 
+import contextlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,11 +129,9 @@ def _run(arguments: Sequence[str], images: Iterator[Image.Image]) -> None:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         assert process.stdin is not None
         try:
-            for image in images:
-                process.stdin.write(image.tobytes())
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # it has ended before its time, and says why
+            with contextlib.suppress(BrokenPipeError), process.stdin:  # one that ends before its time says why
+                for image in images:
+                    process.stdin.write(image.tobytes())
         except BaseException:
             process.kill()
             raise

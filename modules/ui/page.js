@@ -79,17 +79,10 @@
 // The keyframes of an animation over time: a click on a mark chooses it, a drag moves it to another time.
 (() => {
   const STEP = 0.05; // seconds
-  const setBox = (id, value) => {
-    const box = document.querySelector(`#${id} textarea, #${id} input`);
-    box.value = value;
+  const tell = (message) => {
+    const box = document.querySelector("#animate-moved textarea");
+    box.value = message;
     box.dispatchEvent(new Event("input", { bubbles: true }));
-  };
-  const choose = (mark) => setBox("animate-chosen", mark.dataset.place);
-  const move = (mark, time) => {
-    const box = document.querySelector("#animate-keyframes textarea");
-    const keyframes = JSON.parse(box.value);
-    keyframes[Number(mark.dataset.place)].time = time;
-    setBox("animate-keyframes", JSON.stringify(keyframes));
   };
   const placeOf = (svg, event) => {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
@@ -116,8 +109,8 @@
     };
     const drop = (last) => {
       document.removeEventListener("pointermove", follow);
-      choose(mark);
-      if (dragged) move(mark, Number(timeOf(svg, placeOf(svg, last)).toFixed(2)));
+      const time = dragged ? `:${Math.max(timeOf(svg, placeOf(svg, last)), 0).toFixed(2)}` : "";
+      tell(mark.dataset.place + time);
     };
     document.addEventListener("pointermove", follow);
     document.addEventListener("pointerup", drop, { once: true });
@@ -126,7 +119,7 @@
     const mark = event.target instanceof Element ? event.target.closest(".timeline .mark") : null;
     if (mark !== null && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
-      choose(mark);
+      tell(mark.dataset.place);
     }
   });
 })();

@@ -58,6 +58,10 @@ class KeyframeList:
         )  # fmt: skip
         form.add("keyframes", self.box)
         self.chosen = gr.Number(0, visible="hidden", elem_id="animate-chosen", label=say("Keyframe"), precision=0)
+        self._own = gr.State(self.box.value)
+        """What the controls here have last put into the box."""
+        self._moved = gr.Textbox("", visible="hidden", elem_id="animate-moved", label=say("Keyframe"))
+        """Written by page.js: the place of a keyframe that was clicked, and its time where it was dragged."""
         self.picture = gr.HTML(self._draw(self.box.value, 0), elem_id="animate-timeline")
         with gr.Row():
             self._add = gr.Button(say("Add"), size="sm", min_width=70, elem_id="animate-add")
@@ -120,7 +124,7 @@ class KeyframeList:
     def connect(self) -> None:
         """Let the buttons and the controls act."""
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        outputs = [self.box, self.chosen, self.picture, *self.editor.values()]
+        outputs = [self.box, self._own, self.chosen, self.picture, *self.editor.values()]
         for button, change in (
             (self._add, _added), (self._copy, _copied), (self._remove, _removed), (self._earlier, _stepped(-1)),
             (self._later, _stepped(1)),
@@ -132,25 +136,28 @@ class KeyframeList:
                 return self._shown(_text(listed), chosen)
 
             button.click(act, inputs_kwargs={"keyframes": self.box, **self.inputs()}, outputs=outputs, **private)
-        self.chosen.input(
-            lambda text, chosen: self._shown(text, int(chosen or 0)), [self.box, self.chosen], outputs, **private
-        )
-        self.box.change(
-            lambda text, chosen: self._shown(text, int(chosen or 0))[1:], [self.box, self.chosen], outputs[1:],
+
+        def take(moved: str = "", **values: Any) -> list[Any]:
+            listed = _listed(self._kept(values))
+            place, _, time = moved.partition(":")
+            if time and int(place) < len(listed):
+                listed[int(place)]["time"] = float(time)
+            return self._shown(_text(listed), int(place))
+
+        self._moved.input(
+            take, inputs_kwargs={"moved": self._moved, "keyframes": self.box, **self.inputs()}, outputs=outputs,
             **private,
         )  # fmt: skip
+        self.box.change(self._follow, [self.box, self._own, self.chosen], outputs, **private)
 
-        def edit(**values: Any) -> tuple[str, str]:
+        def edit(**values: Any) -> tuple[str, str, str]:
             text = self._kept(values)
-            return text, self._draw(text, int(values.get("chosen") or 0))
+            return text, text, self._draw(text, int(values.get("chosen") or 0))
 
-        triggers = [
-            control.input if isinstance(control, gr.Dropdown | gr.Image) else control.blur
-            for control in self.editor.values()
-        ]
         gr.on(
-            triggers, edit, inputs_kwargs={"keyframes": self.box, **self.inputs()}, outputs=[self.box, self.picture],
-            trigger_mode="always_last", **private,
+            [control.input for control in self.editor.values()], edit,
+            inputs_kwargs={"keyframes": self.box, **self.inputs()},
+            outputs=[self.box, self._own, self.picture], trigger_mode="always_last", **private,
         )  # fmt: skip
 
     def _kept(self, values: Mapping[str, Any]) -> str:
@@ -183,12 +190,17 @@ class KeyframeList:
         chosen = min(max(chosen, 0), max(len(listed) - 1, 0))
         keyframe = listed[chosen] if listed else Keyframe().model_dump(mode="json")
         values = {**keyframe, "picture": self._image(keyframe.get("picture", ""))}
-        return [
-            text,
-            chosen,
-            self._draw(text, chosen),
-            *(gr.update(value=_typed(name, values)) for name in self.editor),
-        ]
+        updates = [gr.update(value=_typed(name, values)) for name in self.editor]
+        return [text, text, chosen, self._draw(text, chosen), *updates]
+
+    def _follow(self, text: str, own: str, chosen: float | None) -> list[Any]:
+        """Show a list that was put into the box from elsewhere.
+
+        What was written here is shown already, and somebody may be typing on.
+        """
+        if text == own:
+            return [gr.skip()] * (4 + len(self.editor))
+        return self._shown(text, int(chosen or 0))
 
     def _image(self, digest: str) -> Any:
         try:

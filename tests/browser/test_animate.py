@@ -53,7 +53,7 @@ def test_a_circle_becomes_a_square_in_a_video_that_plays(page: Page) -> None:
     assert abs(seconds - 9 / 4) < 0.05
     expect(page.locator("#animate-clip figcaption")).to_contain_text("9 frames")
     expect(page.locator("#animate-parameters textarea")).to_have_value(re.compile("Keyframes: "))
-    page.screenshot(path="/tmp/animate.png", full_page=True)
+
     page.reload()
     page.get_by_role("tab", name="animate", exact=True).click()
     expect(page.locator("#animate-clip video")).to_be_visible()
