@@ -33,6 +33,7 @@ def asked(program: Program, path: str, body: dict[str, Any] | None = None) -> An
 
 
 def submit(program: Program, name: str) -> None:
+    wait_for(lambda: "Kararli is at" in program.log.read_text(), "the API beside the page")
     asked(program, "jobs", {"request": REQUEST.model_dump(mode="json"), "id": name})
 
 
@@ -63,4 +64,5 @@ def test_a_killed_worker_and_a_killed_program_change_no_byte_of_the_clip(tmp_pat
         program.process.wait()
         assert frames(program, "program") < FRAMES
     with started(data_dir) as program:
+        wait_for(lambda: "Kararli is at" in program.log.read_text(), "the API beside the page")
         assert clip(program, "program") == whole

@@ -123,7 +123,9 @@ class KeyframeList:
 
     def connect(self) -> None:
         """Let the buttons and the controls act."""
-        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        private: dict[str, Any] = {  # one after the other: each writes the whole list
+            "api_visibility": "private", "show_progress": "hidden", "concurrency_id": "keyframes",
+        }  # fmt: skip
         outputs = [self.box, self._own, self.chosen, self.picture, *self.editor.values()]
         for button, change in (
             (self._add, _added), (self._copy, _copied), (self._remove, _removed), (self._earlier, _stepped(-1)),
@@ -154,11 +156,12 @@ class KeyframeList:
             text = self._kept(values)
             return text, text, self._draw(text, int(values.get("chosen") or 0))
 
-        gr.on(
-            [control.input for control in self.editor.values()], edit,
-            inputs_kwargs={"keyframes": self.box, **self.inputs()},
-            outputs=[self.box, self._own, self.picture], trigger_mode="always_last", **private,
-        )  # fmt: skip
+        for control in self.editor.values():
+            listen = control.input if isinstance(control, gr.Dropdown | gr.Image) else control.blur
+            listen(
+                edit, inputs_kwargs={"keyframes": self.box, **self.inputs()},
+                outputs=[self.box, self._own, self.picture], **private,
+            )  # fmt: skip
 
     def _kept(self, values: Mapping[str, Any]) -> str:
         """As current(), with a warning in place of an error: what was wrong stays as it was."""
