@@ -79,9 +79,9 @@
 // The keyframes of an animation over time: a click on a mark chooses it, a drag moves it to another time.
 (() => {
   const STEP = 0.05; // seconds
-  const tell = (message) => {
+  const tell = (place, time = "") => {
     const box = document.querySelector("#animate-moved textarea");
-    box.value = message;
+    box.value = `${place}:${time}:${Date.now()}`;
     box.dispatchEvent(new Event("input", { bubbles: true }));
   };
   const placeOf = (svg, event) => {
@@ -109,8 +109,8 @@
     };
     const drop = (last) => {
       document.removeEventListener("pointermove", follow);
-      const time = dragged ? `:${Math.max(timeOf(svg, placeOf(svg, last)), 0).toFixed(2)}` : "";
-      tell(mark.dataset.place + time);
+      const time = dragged ? Math.max(timeOf(svg, placeOf(svg, last)), 0).toFixed(2) : "";
+      tell(mark.dataset.place, time);
     };
     document.addEventListener("pointermove", follow);
     document.addEventListener("pointerup", drop, { once: true });

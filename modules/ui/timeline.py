@@ -37,6 +37,9 @@ SPACING = 2.0
 WIDTH, HEIGHT, MARGIN, LINE = 640, 140, 32, 92
 THUMBNAIL = 56
 
+REMEMBERED = 30
+"""Texts that were written into the box, by which what comes from elsewhere is told."""
+
 OPEN = ("seed", "guidance_scale", "strength")
 """What a keyframe may leave to the animation."""
 
@@ -58,10 +61,12 @@ class KeyframeList:
         )  # fmt: skip
         form.add("keyframes", self.box)
         self.chosen = gr.Number(0, visible="hidden", elem_id="animate-chosen", label=say("Keyframe"), precision=0)
-        self._own = gr.State(self.box.value)
-        """What the controls here have last put into the box."""
+        self._own = gr.State([self.box.value])
+        """What the controls here have written, the last one last: the box is behind while an answer is on its way."""
+        self._place = gr.State(0)
+        """Which keyframe the controls show by now."""
         self._moved = gr.Textbox("", visible="hidden", elem_id="animate-moved", label=say("Keyframe"))
-        """Written by page.js: the place of a keyframe that was clicked, and its time where it was dragged."""
+        """Written by page.js: the place of a keyframe that was clicked, its time where it was dragged, and a new number."""
         self.picture = gr.HTML(self._draw(self.box.value, 0), elem_id="animate-timeline")
         with gr.Row():
             self._add = gr.Button(say("Add"), size="sm", min_width=70, elem_id="animate-add")
@@ -126,50 +131,49 @@ class KeyframeList:
         private: dict[str, Any] = {  # one after the other: each writes the whole list
             "api_visibility": "private", "show_progress": "hidden", "concurrency_id": "keyframes",
         }  # fmt: skip
-        outputs = [self.box, self._own, self.chosen, self.picture, *self.editor.values()]
+        outputs = [self.box, self._own, self._place, self.chosen, self.picture, *self.editor.values()]
         for button, change in (
             (self._add, _added), (self._copy, _copied), (self._remove, _removed), (self._earlier, _stepped(-1)),
             (self._later, _stepped(1)),
         ):  # fmt: skip
 
-            def act(change: Any = change, **values: Any) -> list[Any]:
-                text = self._kept(values)
+            def act(own: list[str], change: Any = change, **values: Any) -> list[Any]:
+                text = self._kept(own, values)
                 listed, chosen = change(_listed(text), int(values.get("chosen") or 0))
-                return self._shown(_text(listed), chosen)
+                return self._shown(own, _text(listed), chosen)
 
-            button.click(act, inputs_kwargs={"keyframes": self.box, **self.inputs()}, outputs=outputs, **private)
+            button.click(act, inputs_kwargs={"own": self._own, **self.inputs()}, outputs=outputs, **private)
 
-        def take(moved: str = "", **values: Any) -> list[Any]:
-            listed = _listed(self._kept(values))
-            place, _, time = moved.partition(":")
+        def take(own: list[str], moved: str = "", **values: Any) -> list[Any]:
+            listed = _listed(self._kept(own, values))
+            place, time, _ = moved.split(":")
             if time and int(place) < len(listed):
                 listed[int(place)]["time"] = float(time)
-            return self._shown(_text(listed), int(place))
+            return self._shown(own, _text(listed), int(place))
 
-        self._moved.input(
-            take, inputs_kwargs={"moved": self._moved, "keyframes": self.box, **self.inputs()}, outputs=outputs,
-            **private,
+        self._moved.change(
+            take, inputs_kwargs={"own": self._own, "moved": self._moved, **self.inputs()}, outputs=outputs, **private
         )  # fmt: skip
         self.box.change(self._follow, [self.box, self._own, self.chosen], outputs, **private)
 
-        def edit(**values: Any) -> tuple[str, str, str]:
-            text = self._kept(values)
-            return text, text, self._draw(text, int(values.get("chosen") or 0))
+        def edit(own: list[str], place: int, **values: Any) -> tuple[str, list[str], str]:
+            text = self._kept(own, values)
+            return text, _written(own, text), self._draw(text, place)
 
         for control in self.editor.values():
             listen = control.input if isinstance(control, gr.Dropdown | gr.Image) else control.blur
             listen(
-                edit, inputs_kwargs={"keyframes": self.box, **self.inputs()},
+                edit, inputs_kwargs={"own": self._own, "place": self._place, **self.inputs()},
                 outputs=[self.box, self._own, self.picture], **private,
             )  # fmt: skip
 
-    def _kept(self, values: Mapping[str, Any]) -> str:
+    def _kept(self, own: Sequence[str], values: Mapping[str, Any]) -> str:
         """As current(), with a warning in place of an error: what was wrong stays as it was."""
         try:
-            return self.current(values)
+            return self.current({**values, "keyframes": own[-1]})
         except (KararliError, OSError) as error:
             gr.Warning(str(error))
-            return str(values.get("keyframes") or "[]")
+            return own[-1]
 
     def _edited(self, given: Mapping[str, Any]) -> Values:
         """A keyframe with what its controls say. A picture's file is kept once, and is its digest from then on."""
@@ -187,23 +191,23 @@ class KeyframeList:
     def _digest(self, path: str | None) -> str:
         return self._page.jobs.keep_picture(Path(path).read_bytes()) if path else ""
 
-    def _shown(self, text: str, chosen: int) -> list[Any]:
+    def _shown(self, own: Sequence[str], text: str, chosen: int) -> list[Any]:
         """The updates that show a list and one of its keyframes."""
         listed = _listed(text)
         chosen = min(max(chosen, 0), max(len(listed) - 1, 0))
         keyframe = listed[chosen] if listed else Keyframe().model_dump(mode="json")
         values = {**keyframe, "picture": self._image(keyframe.get("picture", ""))}
         updates = [gr.update(value=_typed(name, values)) for name in self.editor]
-        return [text, text, chosen, self._draw(text, chosen), *updates]
+        return [text, _written(own, text), chosen, chosen, self._draw(text, chosen), *updates]
 
-    def _follow(self, text: str, own: str, chosen: float | None) -> list[Any]:
+    def _follow(self, text: str, own: Sequence[str], chosen: float | None) -> list[Any]:
         """Show a list that was put into the box from elsewhere.
 
         What was written here is shown already, and somebody may be typing on.
         """
-        if text == own:
-            return [gr.skip()] * (4 + len(self.editor))
-        return self._shown(text, int(chosen or 0))
+        if text in own:
+            return [gr.skip()] * (5 + len(self.editor))
+        return self._shown((), text, int(chosen or 0))
 
     def _image(self, digest: str) -> Any:
         try:
@@ -291,6 +295,11 @@ def _listed(text: str) -> list[Values]:
 
 def _text(listed: Sequence[Values]) -> str:
     return json.dumps(list(listed), ensure_ascii=False)
+
+
+def _written(own: Sequence[str], text: str) -> list[str]:
+    """With one more text, and without those that no answer on its way can bring any more."""
+    return [*own[-REMEMBERED:], text]
 
 
 def _in_order(listed: Sequence[Values]) -> list[int]:
