@@ -66,7 +66,7 @@ class KeyframeList:
         self._place = gr.State(0)
         """Which keyframe the controls show by now."""
         self._moved = gr.Textbox("", visible="hidden", elem_id="animate-moved", label=say("Keyframe"))
-        """Written by page.js: the place of a keyframe that was clicked, its time where it was dragged, and a new number."""
+        """Written by page.js: the place of a keyframe that was clicked, its time if it was dragged, a new number."""
         self.picture = gr.HTML(self._draw(self.box.value, 0), elem_id="animate-timeline")
         with gr.Row():
             self._add = gr.Button(say("Add"), size="sm", min_width=70, elem_id="animate-add")
