@@ -161,11 +161,11 @@ class KeyframeList:
             return text, _written(own, text), self._draw(text, place)
 
         for control in self.editor.values():
-            listen = control.input if isinstance(control, gr.Dropdown | gr.Image) else control.blur
-            listen(
-                edit, inputs_kwargs={"own": self._own, "place": self._place, **self.inputs()},
-                outputs=[self.box, self._own, self.picture], **private,
-            )  # fmt: skip
+            for listen in _changes(control):
+                listen(
+                    edit, inputs_kwargs={"own": self._own, "place": self._place, **self.inputs()},
+                    outputs=[self.box, self._own, self.picture], **private,
+                )  # fmt: skip
 
     def _kept(self, own: Sequence[str], values: Mapping[str, Any]) -> str:
         """As current(), with a warning in place of an error: what was wrong stays as it was."""
@@ -295,6 +295,13 @@ def _listed(text: str) -> list[Values]:
 
 def _text(listed: Sequence[Values]) -> str:
     return json.dumps(list(listed), ensure_ascii=False)
+
+
+def _changes(control: Any) -> list[Any]:
+    """The events that say that a person has changed a control, once they are done."""
+    if isinstance(control, gr.Image):
+        return [control.upload, control.clear]
+    return [control.input if isinstance(control, gr.Dropdown) else control.blur]
 
 
 def _written(own: Sequence[str], text: str) -> list[str]:
