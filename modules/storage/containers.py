@@ -7,6 +7,9 @@ from modules.storage.opening import damaged
 MP4_TEXTS = {b"\xa9cmt": "parameters", b"desc": "kararli"}
 WEBM_TEXTS = {"COMMENT": "parameters", "KARARLI": "kararli"}
 
+PICTURES = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
+"""Brands of picture formats in the same boxes."""
+
 EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _TAGS, _TAG, _SIMPLE_TAG = 0x18538067, 0x1254C367, 0x7373, 0x67C8
 _NAME, _STRING = 0x45A3, 0x4487
@@ -14,8 +17,8 @@ _TRACKS, _ENTRY, _VIDEO, _WIDTH, _HEIGHT = 0x1654AE6B, 0xAE, 0xE0, 0xB0, 0xBA
 
 
 def is_mp4(data: bytes) -> bool:
-    """Whether a file begins as MP4 does."""
-    return data[4:8] == b"ftyp"
+    """Whether a file begins as MP4 does, and is not one of the picture formats that begin so too."""
+    return data[4:8] == b"ftyp" and data[8:12] not in PICTURES
 
 
 def is_webm(data: bytes) -> bool:
