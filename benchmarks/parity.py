@@ -1,6 +1,6 @@
 """How equal our pictures and walks are to those of other programs; prints the tables of docs/parity.md.
 
-    .venv/bin/python -m benchmarks.parity [--cases tests/engine/golden] [--data-dir FOLDER] [--only-walks]
+    .venv/bin/python -m benchmarks.parity [--cases tests/engine/golden] [--data-dir FOLDER] [--case NAME] [--only-walks]
 
 `--cases` is a folder with cases.json and the pictures that AUTOMATIC1111 1.10.1 painted, on the CPU in fp32, with the
 checkpoint of tests/engine/checkpoints.py (2 GB; it is made first, in `--data-dir` if that is given, and kept there).
@@ -81,19 +81,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=Path, default=REPOSITORY / "tests" / "engine" / "golden")
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--case", action="append", help="one of the cases, by its name")
     parser.add_argument("--only-walks", action="store_true", help="leave out the pictures")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     if not arguments.only_walks:
         with tempfile.TemporaryDirectory() as folder:
-            pictures(arguments.cases, arguments.data_dir or Path(folder))
+            pictures(arguments.cases, arguments.data_dir or Path(folder), arguments.case)
     if importlib.util.find_spec("k_diffusion"):
         walks_beside_k_diffusion(load_k_diffusion())
     walks_beside_diffusers()
 
 
-def pictures(cases: Path, data_dir: Path) -> None:
-    """Every case."""
+def pictures(cases: Path, data_dir: Path, only: list[str] | None = None) -> None:
+    """Every case, or those of the given names."""
     file = data_dir / "models" / "Stable-diffusion" / NAME
     if not file.exists():
         write_checkpoint(file)
@@ -101,6 +102,8 @@ def pictures(cases: Path, data_dir: Path) -> None:
     row("case", "within 1/255", "identical", "largest")
     row("---", "---", "---", "---")
     for name, case in json.loads((cases / "cases.json").read_text()).items():
+        if only and name not in only:
+            continue
         folder = cases / "golden" if (cases / "golden").is_dir() else cases
         request, inputs = read_case(name, case)
         painted = [np.asarray(event.picture.image()).astype(int) for event in paint(engine, request, inputs=inputs)]
@@ -114,7 +117,8 @@ def pictures(cases: Path, data_dir: Path) -> None:
 
 def read_case(name: str, case: dict[str, Any]) -> tuple[Request, dict[str, bytes]]:
     """A case's request, and its input pictures by their digests."""
-    body = {**case["request"], "override_settings": {"encoder_noise": ENCODER_NOISE.get(name, -1)}}
+    settings = {**case["request"].get("override_settings", {}), "encoder_noise": ENCODER_NOISE.get(name, -1)}
+    body = {**case["request"], "override_settings": settings}
     if case["endpoint"] == "txt2img":
         return Txt2ImgBody.model_validate(body).request().model_copy(update={"checkpoint": NAME}), {}
     picture, mask = drawn()

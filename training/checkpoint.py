@@ -15,8 +15,10 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from training import diffusion, latents, layout
 from training.clips import draw_frame
+from training.publishing import MODELS
 from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.vae import GROUPS as VAE_GROUPS
+from training.vae import trained as trained_vae
 from training.words import Tokens, vary
 from training.world import Painter, Scene, draw_scene
 
@@ -169,3 +171,4 @@ class Lessons:
 
 if __name__ == "__main__":
     carry_out(asked_for(RECIPE, __doc__), Model, Lessons)
+    write_checkpoint(MODELS / "Stable-diffusion" / "demo.safetensors", restored(), trained_vae(), "Kararli demo")
