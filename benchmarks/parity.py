@@ -105,7 +105,7 @@ def pictures(cases: Path, data_dir: Path, only: list[str] | None = None) -> None
         if only and name not in only:
             continue
         folder = cases / "golden" if (cases / "golden").is_dir() else cases
-        request, inputs = read_case(name, case)
+        request, inputs = read_case(name, case, (folder / case["infotext"]).read_text())
         painted = [np.asarray(event.picture.image()).astype(int) for event in paint(engine, request, inputs=inputs)]
         wanted = [np.asarray(Image.open(folder / file).convert("RGB")).astype(int) for file in case["pictures"]]
         if [each.shape for each in painted] != [each.shape for each in wanted]:
@@ -115,9 +115,13 @@ def pictures(cases: Path, data_dir: Path, only: list[str] | None = None) -> None
         row(name, f"{(apart <= 1).mean():.2%}", f"{(apart == 0).mean():.2%}", f"{apart.max()}/255")
 
 
-def read_case(name: str, case: dict[str, Any]) -> tuple[Request, dict[str, bytes]]:
-    """A case's request, and its input pictures by their digests."""
-    settings = {**case["request"].get("override_settings", {}), "encoder_noise": ENCODER_NOISE.get(name, -1)}
+def read_case(name: str, case: dict[str, Any], text: str) -> tuple[Request, dict[str, bytes]]:
+    """A case's request, and its input pictures by their digests. Without an RNG in its text it was the processor's."""
+    settings = {
+        **case["request"].get("override_settings", {}),
+        "encoder_noise": ENCODER_NOISE.get(name, -1),
+        "randn_source": "NV" if "RNG: NV" in text else "CPU",
+    }
     body = {**case["request"], "override_settings": settings}
     if case["endpoint"] == "txt2img":
         return Txt2ImgBody.model_validate(body).request().model_copy(update={"checkpoint": NAME}), {}
