@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from modules.plugins.hookspecs import hookimpl
+from modules.ui.captioning import captioning_tab
+from modules.ui.divergence import divergence_tab
 from modules.ui.img2img import img2img_tab
 from modules.ui.inpaint import inpaint_tab
 from modules.ui.outpaint import outpaint_tab
@@ -21,5 +23,7 @@ def register_tabs() -> Mapping[str, Callable[[Page], None]]:
         "inpaint": inpaint_tab,
         "outpaint": outpaint_tab,
         "upscale": upscale_tab,
+        "Video captioning": captioning_tab,
+        "divergence": divergence_tab,
         "PNG info": pnginfo_tab,
     }

@@ -7,6 +7,7 @@ import gradio as gr
 
 from modules.schema.requests import Img2Img
 from modules.ui.form import Form
+from modules.ui.interrogating import interrogate_button
 from modules.ui.page import Page
 from modules.ui.painting import (
     BRUSH_COLOURS,
@@ -38,7 +39,9 @@ def img2img_tab(page: Page) -> None:
         with gr.Column(scale=5):
             form = Form(Img2Img, page.translate, "img2img-")
             prompts = prompt_controls(form, page, "img2img")
-            page.exchange.take("img2img", _editor(form, page))
+            editor = _editor(form, page)
+            page.exchange.take("img2img", editor)
+            interrogate_button(page, prompts.prompt, editor, "img2img")
             with gr.Row():
                 form.slider("strength")
                 form.dropdown("resize_mode", literal_choices(page, RESIZE_MODES), info=None)
