@@ -47,7 +47,7 @@ def test_subtitles_json_and_a_table_are_written_where_they_are_wanted(run, film:
     assert (tmp_path / "out.srt").read_text().startswith("1\n00:00:00,000 --> 00:00:0")
     other = write_film(tmp_path / "b.gif", ball, times_of(2, 10))
     assert run(film, other, "-o", tmp_path / "out.csv") == 0
-    assert [row["video"] for row in csv.DictReader((tmp_path / "out.csv").open())] == ["a film", "b"]
+    assert [row["video"] for row in csv.DictReader((tmp_path / "out.csv").read_text().splitlines())] == ["a film", "b"]
     assert run(film, "--top", 2, "-o", tmp_path / "out.json") == 0
     [said] = json.loads((tmp_path / "out.json").read_text())
     assert len(said["labels"]) == 2
