@@ -30,7 +30,7 @@ from modules.schema.captioning import Caption, Description
 from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.events import AnswerReady, Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
 from modules.schema.paths import flat_name, leaves
-from modules.schema.requests import Img2Img, Inpaint, Outpaint, Request, SdUpscale, Txt2Img, Upscale
+from modules.schema.requests import Img2Img, Inpaint, Outpaint, Request, SdUpscale, Txt2Img, Upscale, result_names
 from modules.settings import REPOSITORY, Settings, load_settings
 from modules.storage.captions import check_ending, written_as
 from modules.storage.folders import pictures_in, stem_of
@@ -101,6 +101,20 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         finally:
             jobs.close()
 
+    def paint_series(folder: Path, output: Path | None, values: dict[str, Any]) -> None:
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        request = _request(Img2Img, values)  # what is wrong with it is said before the engine starts
+        files = list(_files([folder]))
+        jobs = open_jobs(settings)
+        try:
+            series = _keep_all(jobs, files)
+            request = Img2Img.model_validate({**request.model_dump(), "series": series})
+            _follow(jobs, jobs.submit(request, save=output is None), output)
+        except ValidationError as error:
+            raise KararliError(f"{error.errors()[0]['msg']}.") from None
+        finally:
+            jobs.close()
+
     def check_command(pictures: list[Path], output: Path | None, **values: Any) -> None:
         """Make pictures again from the record in them, and say whether they are the same."""
         settings = load_settings(values)
@@ -115,9 +129,12 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         """Paint pictures from words."""
         paint(Txt2Img, output, values)
 
-    def img2img_command(output: Path | None, **values: Any) -> None:
-        """Paint pictures from words and a picture."""
-        paint(Img2Img, output, values)
+    def img2img_command(picture: Path, output: Path | None, **values: Any) -> None:
+        """Paint pictures from words and a picture, or from each picture of a folder."""
+        if picture.is_dir():
+            paint_series(picture, output, values)
+        else:
+            paint(Img2Img, output, {**values, "picture": picture})
 
     def inpaint_command(output: Path | None, **values: Any) -> None:
         """Paint a part of a picture anew."""
@@ -138,9 +155,7 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         files = list(_files(pictures))
         jobs = open_jobs(settings)
         try:
-            kept = list(_keep_all(jobs, files))
-            given = {"pictures": tuple(digest for digest, _ in kept), "names": tuple(name for _, name in kept)}
-            request = _request(Upscale, {**values, **given})
+            request = _request(Upscale, {**values, **_keep_all(jobs, files)})
             _follow(jobs, jobs.submit(request, save=output is None), output)
         finally:
             jobs.close()
@@ -324,9 +339,10 @@ def _place(request: Request, output: Path | None, index: int, count: int) -> Pat
     """Where a picture goes; None where it is saved in outputs/. Enlarged pictures keep their names."""
     if output is None:
         return None
-    if isinstance(request, Upscale) and (count > 1 or output.is_dir() or not output.suffix):
-        before = request.names[:index].count(request.names[index])
-        return output / f"{request.names[index]}{f'-{before + 1}' if before else ''}.png"
+    names = result_names(request)
+    if names and (count > 1 or output.is_dir() or not output.suffix):
+        before = names[:index].count(names[index])
+        return output / f"{names[index]}{f'-{before + 1}' if before else ''}.png"
     return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
 
 
@@ -355,15 +371,20 @@ def _files(given: list[Path]) -> Iterator[tuple[Path, bool]]:
             yield path, True
 
 
-def _keep_all(jobs: Jobs, files: list[tuple[Path, bool]]) -> Iterator[tuple[str, str]]:
-    """Digest and name of each picture; what is none in a folder is told and left out."""
+def _keep_all(jobs: Jobs, files: list[tuple[Path, bool]]) -> dict[str, tuple[str, ...]]:
+    """Digests and names of the pictures; what is none in a folder is told and left out."""
+    kept: dict[str, list[str]] = {"pictures": [], "names": []}
     for file, named in files:
         try:
-            yield _keep(jobs, file), stem_of(file.name)
+            kept["pictures"].append(_keep(jobs, file))
+            kept["names"].append(stem_of(file.name))
         except KararliError as error:
             if named:
                 raise
             _console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
+    if not kept["pictures"]:
+        raise KararliError("None of these files is a picture. Name a folder that holds some.")
+    return {name: tuple(values) for name, values in kept.items()}
 
 
 def _keep(jobs: Jobs, file: Path) -> str:

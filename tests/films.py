@@ -42,14 +42,21 @@ def times_of(seconds: float, rate: float) -> list[float]:
 
 
 def write_film(
-    path: Path, draw: Draw, times: Sequence[float], *, rotation: int = 0, sound: bool = False, keys: int = 12
+    path: Path,
+    draw: Draw,
+    times: Sequence[float],
+    *,
+    rotation: int = 0,
+    sound: bool = False,
+    keys: int = 12,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """A video whose frames are seen at these seconds."""
     ending = path.suffix
     length = times[-1] or 1.0
     first = draw(0.0)
     rate = Fraction(round(1000 * (len(times) - 1) / length) or 1000, 1000) if len(times) > 1 else Fraction(10)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(CODECS[ending], rate=rate)
         stream.width, stream.height = first.size
         stream.pix_fmt = PIXELS.get(ending, "yuv420p")

@@ -89,15 +89,15 @@ def native_router(jobs: Jobs, catalog: Catalog) -> APIRouter:
     async def videos(request: Request) -> VideoAnswer:
         """Keep a video, sent as the body itself; answers with the digest by which requests refer to it."""
         largest = jobs.largest_film
-        with tempfile.NamedTemporaryFile(prefix="kararli-") as file:
-            size = 0
-            async for piece in request.stream():
-                size += len(piece)
-                if size > largest * 2**20:
-                    raise ApiError(413, f"The video has more than {largest:,} MB; it is not kept.")
-                await run_sync(file.write, piece)
-            file.flush()
-            return await run_sync(_kept, Path(file.name), jobs)
+        with tempfile.TemporaryDirectory(prefix="kararli-") as folder:
+            path, size = Path(folder) / "video", 0
+            with path.open("wb") as file:
+                async for piece in request.stream():
+                    size += len(piece)
+                    if size > largest * 2**20:
+                        raise ApiError(413, f"The video has more than {largest:,} MB; it is not kept.")
+                    await run_sync(file.write, piece)
+            return await run_sync(_kept, path, jobs)
 
     @routes.post("/caption")
     async def caption(body: CaptionBody) -> CaptionAnswer:

@@ -16,6 +16,8 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 LARGEST_JSON = 50_000_000
+LARGEST_SIGHT = 4096
+"""Pixels of a side of what a model sees, at most."""
 
 Kind: TypeAlias = Literal["labels", "sentences", "clip", "blip"]
 """A TimeSformer that chooses among labels, one with a decoder that writes, a CLIP, a BLIP."""
@@ -175,6 +177,7 @@ def _described(entry: Describer) -> Describer:
     _check_weights(entry.path, names)
     if PREPROCESSOR not in names:
         raise UnusableFile(f"{PREPROCESSOR} is missing, which says how frames are prepared. Download it too.")
+    _check_sizes(_json(entry.path / PREPROCESSOR))
     if kind != "labels" and not any(names.issuperset(files) for files in TOKENIZERS):
         raise UnusableFile("Its tokenizer is missing. Download tokenizer.json too, or vocab.json and merges.txt.")
     vision = _vision(config, kind)
@@ -224,9 +227,18 @@ def _labels(config: Mapping[str, Any]) -> int:
     return len(cast(dict[str, Any], labels))
 
 
+def _check_sizes(preprocessor: Mapping[str, Any]) -> None:
+    """No picture is blown up beyond reason because a file says so."""
+    for name in ("size", "crop_size"):
+        given: Any = preprocessor.get(name, 0)
+        values: list[Any] = list(cast(dict[str, Any], given).values()) if isinstance(given, dict) else [given]
+        if not all(type(value) is int and 0 <= value <= LARGEST_SIGHT for value in values):
+            raise UnusableFile(f"{PREPROCESSOR} makes no sense ({name}). Download it again.")
+
+
 def _number(table: Mapping[str, Any], name: str, default: int) -> int:
     value = table.get(name, default)
-    if type(value) is not int or not 0 < value <= 4096:
+    if type(value) is not int or not 0 < value <= LARGEST_SIGHT:
         raise UnusableFile(f"{CONFIG} makes no sense ({name}). Download it again.")
     return value
 

@@ -94,6 +94,10 @@ class Jobs:
         """
         return self._archive.inputs.add_film(path)
 
+    def input_picture(self, digest: str) -> bytes:
+        """The file of an input picture. Raises InvalidRequest when it is not here (any more)."""
+        return self._archive.inputs.read(digest)
+
     def folder(self, folder: str) -> list[Path]:
         """The pictures in a folder below the one that was set up for it. Raises InvalidRequest with a sentence."""
         return self._archive.input_root.pictures(folder)

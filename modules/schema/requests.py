@@ -16,6 +16,12 @@ RANDOM_SEED = -1
 
 LARGEST_SEED = 2**32 - 1
 
+MOST_PICTURES = 500
+"""Pictures that one job starts from."""
+
+Size: TypeAlias = tuple[int, int]
+"""Width and height in pixels."""
+
 
 class Sampling(Frozen):
     """How the noise is walked down to a picture."""
@@ -74,6 +80,9 @@ class Filled(Frozen):
     prompts: tuple[str, ...] = ()
     """The words of each picture of the job."""
     negative_prompts: tuple[str, ...] = ()
+    hires_prompts: tuple[str, ...] = ()
+    """Of the second pass, where that has words of its own with wildcards."""
+    hires_negative_prompts: tuple[str, ...] = ()
 
 
 class Seeding(Frozen):
@@ -250,8 +259,10 @@ class Painting(Frozen):
 
     @model_validator(mode="after")
     def _every_picture_has_words(self) -> Self:
-        drawn = {len(self.filled.prompts), len(self.filled.negative_prompts)}
-        if drawn not in ({0}, {self.picture_count}):
+        filled = self.filled
+        drawn = {len(filled.prompts), len(filled.negative_prompts)}
+        second = {len(filled.hires_prompts), len(filled.hires_negative_prompts)}
+        if any(found not in ({0}, {self.picture_count}) for found in (drawn, second)):
             raise ValueError(f"the words of {self.picture_count} pictures are needed; leave them out to draw them anew")
         return self
 
@@ -368,6 +379,24 @@ class Txt2Img(Painting):
     task: Literal["txt2img"] = "txt2img"
     hires: Hires = Field(default=Hires(), json_schema_extra={"prefix": True})
 
+    def hires_words_of(self, index: int) -> tuple[str, str]:
+        """The prompt and the negative prompt of picture `index` in the second pass."""
+        prompt, negative_prompt = self.words_of(index)
+        hires, filled = self.hires, self.filled
+        if not filled.hires_prompts:
+            return hires.prompt or prompt, hires.negative_prompt or negative_prompt
+        return filled.hires_prompts[index] or prompt, filled.hires_negative_prompts[index] or negative_prompt
+
+    def alone(self, index: int) -> Self:
+        """The request that paints picture `index` of the job and no other."""
+        one, filled = super().alone(index), self.filled
+        if not filled.hires_prompts:
+            return one
+        prompt, negative_prompt = filled.hires_prompts[index], filled.hires_negative_prompts[index]
+        drawn = {"hires_prompts": (prompt,), "hires_negative_prompts": (negative_prompt,)}
+        hires = self.hires.model_copy(update={"prompt": prompt, "negative_prompt": negative_prompt})
+        return one.model_copy(update={"hires": hires, "filled": one.filled.model_copy(update=drawn)})
+
     def inputs(self) -> tuple[str, ...]:
         """The digest of a first pass that is not to be painted again."""
         return (self.hires.first_pass,) if self.hires.enabled and self.hires.first_pass else ()
@@ -414,8 +443,28 @@ class Resized(FromPicture):
     )
 
 
+class Series(Frozen):
+    """Several pictures to start from in place of one, with one result for each."""
+
+    pictures: tuple[Digest, ...] = Field(
+        default=(), max_length=MOST_PICTURES, title="Pictures", description="The pictures to start from, by digests."
+    )
+    names: tuple[FileStem, ...] = Field(
+        default=(), max_length=MOST_PICTURES, title="Names", description="What the results are called."
+    )
+    sizes: tuple[Size, ...] = ()
+    """Width and height of each result; decided when the request is submitted."""
+
+    @model_validator(mode="after")
+    def _each_picture_has_a_name(self) -> Self:
+        for what in (self.names, self.sizes):
+            if what and len(what) != len(self.pictures):
+                raise ValueError(f"there are {len(self.pictures)} pictures, and {len(what)} names or sizes for them")
+        return self
+
+
 class Img2Img(Resized):
-    """A picture from words and another picture."""
+    """A picture from words and another picture, or several from several."""
 
     task: Literal["img2img"] = "img2img"
     upscaler: str = Field(
@@ -431,6 +480,36 @@ class Img2Img(Resized):
         description="For InstructPix2Pix checkpoints: how strictly the result follows the picture.",
         json_schema_extra={"step": 0.05},
     )
+    series: Series = Field(default=Series(), json_schema_extra={"resolved": True})
+
+    @model_validator(mode="after")
+    def _one_result_each(self) -> Self:
+        if self.series.pictures and self.batch_size * self.batch_count > 1:
+            raise ValueError("several pictures have one result each; take 1 for batch count and batch size")
+        return self
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures the whole job makes."""
+        return len(self.series.pictures) or super().picture_count
+
+    def source_of(self, index: int) -> tuple[str, Size]:
+        """The digest of the picture that picture `index` starts from, and the size that it gets."""
+        series = self.series
+        return (series.pictures[index], series.sizes[index]) if series.pictures else (self.picture, self.size)
+
+    def alone(self, index: int) -> Self:
+        """The request that paints picture `index` of the job and no other."""
+        one = super().alone(index)
+        if not self.series.pictures:
+            return one
+        picture, (width, height) = self.source_of(index)
+        own = {"picture": picture, "width": width, "height": height, "series": Series()}
+        return one.model_copy(update=own)
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the pictures to start from."""
+        return tuple(dict.fromkeys(self.series.pictures)) or super().inputs()
 
 
 MaskedContent: TypeAlias = Literal["fill", "original", "latent noise", "latent nothing"]
@@ -541,10 +620,6 @@ class Outpaint(FromPicture):
         if max(sides) and self.canvas.rounds > max(sides):
             raise ValueError(f"{self.canvas.rounds} rounds are more than there are new pixels; take fewer")
         return self
-
-
-Size: TypeAlias = tuple[int, int]
-"""Width and height in pixels."""
 
 
 class Tiles(Frozen):
@@ -664,10 +739,6 @@ class Faces(Frozen):
     )
 
 
-MOST_PICTURES = 500
-"""Pictures of one upscaling job."""
-
-
 class Upscale(Frozen):
     """Pictures made larger, one result for each."""
 
@@ -765,3 +836,10 @@ Request: TypeAlias = Annotated[
     Field(discriminator="task"),
 ]
 """Every task's request, told apart by `task`."""
+
+
+def result_names(request: Request) -> tuple[str, ...]:
+    """What the results are called, one name each; none where they are numbered."""
+    if isinstance(request, Upscale):
+        return request.names
+    return request.series.names if isinstance(request, Img2Img) else ()

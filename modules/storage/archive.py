@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from modules.schema.errors import KararliError
 from modules.schema.events import Answered, AnswerReady, Job, Painted, PictureReady
-from modules.schema.requests import Request, Upscale
+from modules.schema.requests import Request, Upscale, result_names
 from modules.settings import Settings
 from modules.storage.answers import AnswerFiles, read_answer
 from modules.storage.database import AnswerRow, Database, JobRow, PictureRow
@@ -141,4 +141,5 @@ class Archive:
 
 def _own_name(request: Request, index: int) -> str:
     """What the picture's source is called; "" for pictures that are numbered."""
-    return request.names[index] if isinstance(request, Upscale) and request.names else ""
+    names = result_names(request)
+    return names[index] if names else ""

@@ -15,7 +15,7 @@ from modules.ui.upscale import upscale_tab
 
 
 @hookimpl
-def register_tabs() -> Mapping[str, Callable[[Page], None]]:
+def register_tabs() -> Mapping[str, Callable[[Page], object]]:
     """The tabs of this folder, in the order of the page; the last one sends to those before it."""
     return {
         "txt2img": txt2img_tab,

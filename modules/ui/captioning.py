@@ -24,8 +24,8 @@ PLAYED = (".mp4", ".webm", ".mov", ".m4v", ".ogv")
 """Endings that browsers play by themselves."""
 
 
-def captioning_tab(page: Page) -> None:
-    """The videos and the settings on the left, what was said of them on the right."""
+def captioning_tab(page: Page) -> Form[Caption]:
+    """The videos and the settings on the left, what was said of them on the right; gives the form."""
     say = page.translate
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
@@ -43,6 +43,7 @@ def captioning_tab(page: Page) -> None:
 
     for trigger in (model.focus, page.blocks.load):
         trigger(look, None, [model, advice], api_visibility="private", show_progress="hidden")
+    return form
 
 
 def model_choices(page: Page) -> list[tuple[str, str]]:

@@ -17,10 +17,9 @@ from modules.ui.widgets import note_card, progress_card
 BINS = 24
 """Columns of the histogram."""
 
-HONEST = (
-    "This is not the score of the published test, which measures with GloVe: a text encoder sees other distances."
-    " Compare it with the lists drawn at random below, which were measured in the same way, and with nothing else."
-)
+HONEST = "This is not the score of the published test, which measures with GloVe: a text encoder sees other distances."
+
+COMPARE = "Compare it with the lists drawn at random below, which were measured in the same way, and with nothing else."
 
 NO_SCALE = "This text encoder knows too few everyday nouns to draw lists for scale."
 
@@ -133,7 +132,7 @@ def histogram(scores: Scores, say: Translate) -> str:
     share = sum(value < scores.score for value in drawn) / len(drawn)
     title = say("Lists of seven everyday nouns drawn at random that are less far apart")
     return (
-        f'<figure class="histogram"><svg viewBox="0 0 {BINS * 10} 96" role="img">{columns}'
+        f'<p>{say(COMPARE)}</p><figure class="histogram"><svg viewBox="0 0 {BINS * 10} 96" role="img">{columns}'
         f'<line x1="{place:.1f}" x2="{place:.1f}" y1="0" y2="82"/>'
         f'<text x="0" y="94">{low:.1f}</text><text x="{BINS * 10}" y="94" text-anchor="end">{high:.1f}</text></svg>'
         f"<figcaption>{title}: {share:.0%}</figcaption></figure>"

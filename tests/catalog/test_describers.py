@@ -59,6 +59,10 @@ def test_a_captioner_needs_a_timesformer_and_a_tokenizer(tmp_path: Path) -> None
         ({"config": {**TIMESFORMER, "id2label": {}}}, "its answers have no names"),
         ({"config": {**TIMESFORMER, "num_frames": -1}}, "makes no sense (num_frames)"),
         ({"config": TIMESFORMER, "preprocessor": False}, "preprocessor_config.json is missing"),
+        (
+            {"config": TIMESFORMER, "preprocessor": False, "preprocessor_config_dot_json": '{"size": 100000}'},
+            "preprocessor_config.json makes no sense (size)",
+        ),
         ({"config": TIMESFORMER, "weights": False}, "model.safetensors is missing"),
         ({"config": TIMESFORMER, "weights": False, "pytorch_model_dot_bin": "x"}, "Pickles can run code"),
         ({"config": TIMESFORMER, "weights": False, "model_dot_safetensors_dot_index_dot_json": "{}"}, "several parts"),

@@ -97,8 +97,8 @@ class Easel:
 
         def denoiser(batch: range) -> Denoiser:
             texts = [negative.of(index) for index in batch]
-            seeing, blind = (self.model.denoiser(texts, 1.0, sight) for sight in (seen, seen * 0))
-            return EditDenoiser(walk.denoiser(batch), seeing, blind, image_guidance_scale)
+            blind = self.model.denoiser(texts, 1.0, seen * 0)
+            return EditDenoiser(walk.denoiser(batch), blind, image_guidance_scale)
 
         return replace(walk, denoiser=denoiser)
 
@@ -194,9 +194,8 @@ class Easel:
 
 
 def _with_hires_words(request: Txt2Img) -> Txt2Img:
-    hires, words = request.hires, [request.words_of(index) for index in range(request.picture_count)]
-    towards = [hires.prompt or prompt for prompt, _ in words]
-    return _with_words(request, towards, [hires.negative_prompt or negative for _, negative in words])
+    words = [request.hires_words_of(index) for index in range(request.picture_count)]
+    return _with_words(request, [prompt for prompt, _ in words], [negative for _, negative in words])
 
 
 def _with_words(request: AnyRequest, prompts: Sequence[str], negative_prompts: Sequence[str]) -> AnyRequest:
