@@ -102,7 +102,16 @@ class TimeSformer:
 
     @contextmanager
     def _at_work(self, frames: Tensor) -> Iterator[Tensor]:
-        """The frames as a batch on the device, the model there too, set to as many frames."""
+        """The frames as a batch on the device, the model there too, set to as many frames.
+
+        Raises UnusableFile when the folder prepares other frames than its model sees.
+        """
+        side = self.encoder.config.image_size
+        if frames.shape[2:] != (side, side):
+            raise UnusableFile(
+                f"{self.entry.name}: Its preprocessor_config.json makes frames of {frames.shape[3]} x {frames.shape[2]}"
+                f" pixels, but the model sees {side} x {side}. Download both files of the same model."
+            )
         with self.hardware.hosting(self.model), torch.inference_mode():
             self.encoder.config.num_frames = len(frames)
             yield frames[None].to(self.hardware.device, self.model.dtype)

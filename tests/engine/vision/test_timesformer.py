@@ -166,6 +166,21 @@ def test_attention_has_the_frames_shape_and_listening_changes_nothing(tmp_path: 
     assert torch.equal(model.probabilities(frames), before)
 
 
+def test_a_model_that_writes_shows_where_it_looked_too(tmp_path: Path) -> None:
+    made.save_captioner(tmp_path / "tiny")
+    model = opened(tmp_path)
+    assert model.attention(torch.stack([model.prepare(image) for image in frames_of(4)])).shape == (4, 4, 4)
+
+
+def test_frames_of_another_size_than_the_model_sees_are_refused(tmp_path: Path) -> None:
+    made.save_timesformer(tmp_path / "tiny")
+    (tmp_path / "tiny" / "preprocessor_config.json").write_text(json.dumps({**made.K400, "do_center_crop": False}))
+    model = opened(tmp_path)
+    frames = torch.stack([model.prepare(image) for image in frames_of(4)])
+    with pytest.raises(UnusableFile, match="makes frames of 298 x 224 pixels, but the model sees 32 x 32"):
+        model.labels(frames, 1)
+
+
 def test_a_patch_that_all_attend_to_is_the_brightest(tmp_path: Path) -> None:
     made.save_timesformer(tmp_path / "tiny")
     model = opened(tmp_path)
