@@ -42,7 +42,7 @@ class CaptionPane:
         )
         self.facts = gr.HTML("", elem_id="caption-result")
         self.strip = gr.Image(
-            label=say("The frames as the model saw them"), interactive=False, visible=False, buttons=["fullscreen"],
+            show_label=False, interactive=False, visible=False, buttons=["fullscreen"],
             format="png", elem_id="caption-strip",
         )  # fmt: skip
         self.overlay = gr.Video(
@@ -151,6 +151,7 @@ def details(one: Description, say: Translate) -> str:
     parts += [f"<p>{escape(note)}</p>" for note in one.notes]
     seen = ", ".join(f"{moment:.2f}" for moment in one.moments)
     parts.append(f'<p class="small">{model}{licence}<br>{say("Seconds that were looked at")}: {seen}</p>')
+    parts.append(f"<h4>{say('The frames as the model saw them')}</h4>")
     return f'<div class="stage caption">{"".join(parts)}</div>'
 
 

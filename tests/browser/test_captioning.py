@@ -69,7 +69,8 @@ def test_a_video_is_put_into_words_on_the_page(page: Page, program: Program, tmp
     [said] = json.loads(base64.b64decode(links[".json"].partition(",")[2]))
     assert said["text"] == words
     assert base64.b64decode(links[".srt"].partition(",")[2]).startswith(b"1\n00:00:00,000 --> ")
-    page.screenshot(path=program.data_dir / "captioning.png")
+    expect(page.locator("#caption-strip img")).to_have_js_property("complete", True)
+    page.screenshot(path=program.data_dir / "captioning.png", full_page=True)
     page.click("#caption-as-prompt")
     expect(page.locator("#prompt textarea")).to_have_value(words)
     expect(page.locator("#prompt textarea")).to_be_visible()

@@ -33,7 +33,7 @@ from modules.storage.captions import as_csv
 from tests.conftest import make_data_dir
 from tests.engine import describing_models as made
 from tests.engine.pictures import drawing, png
-from tests.films import CODECS, ball, difference, shade, times_of, write_film
+from tests.films import ENDINGS, ball, difference, shade, times_of, write_film
 
 
 class Program:
@@ -132,7 +132,7 @@ def test_the_same_clip_gets_the_same_label_in_any_container_and_size(
     program: Program, tmp_path: Path, rate: int
 ) -> None:
     wanted = program.describe(write_film(tmp_path / "a.mp4", ball, times_of(3, 10)))
-    for ending in CODECS:
+    for ending in ENDINGS:
 
         def larger(moment: float) -> Image.Image:
             return ball(moment, 160)
