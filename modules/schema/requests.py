@@ -432,6 +432,9 @@ class FromPicture(Painting):
         return (self.picture,) if self.picture else ()
 
 
+NO_ENCODER_NOISE = -1
+
+
 class Resized(FromPicture):
     """What the tasks have in common that bring the picture to a size first."""
 
@@ -440,6 +443,14 @@ class Resized(FromPicture):
         title="Resize mode",
         description="How the picture is brought to width x height: stretched; cropped; its edges drawn out; or its"
         " latents stretched.",
+    )
+    encoder_noise: int = Field(
+        default=NO_ENCODER_NOISE,
+        ge=NO_ENCODER_NOISE,
+        le=1_000_000,
+        title="Encoder noise",
+        description="To equal pictures of AUTOMATIC1111's program, which encodes with chance: how many numbers its"
+        " generator had given since the seed; -1: no chance.",
     )
 
 
@@ -493,18 +504,13 @@ class Img2Img(Resized):
         """How many pictures the whole job makes."""
         return len(self.series.pictures) or super().picture_count
 
-    def source_of(self, index: int) -> tuple[str, Size]:
-        """The digest of the picture that picture `index` starts from, and the size that it gets."""
-        series = self.series
-        return (series.pictures[index], series.sizes[index]) if series.pictures else (self.picture, self.size)
-
     def alone(self, index: int) -> Self:
         """The request that paints picture `index` of the job and no other."""
         one = super().alone(index)
         if not self.series.pictures:
             return one
-        picture, (width, height) = self.source_of(index)
-        own = {"picture": picture, "width": width, "height": height, "series": Series()}
+        width, height = self.series.sizes[index]
+        own = {"picture": self.series.pictures[index], "width": width, "height": height, "series": Series()}
         return one.model_copy(update=own)
 
     def inputs(self) -> tuple[str, ...]:

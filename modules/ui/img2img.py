@@ -55,6 +55,7 @@ def img2img_tab(page: Page) -> None:
             sampling_controls(form, page)
             with gr.Accordion(page.translate("More"), open=False), gr.Row():
                 form.slider("noise_multiplier")
+                form.number("encoder_noise")
                 form.slider("image_guidance_scale")
             form.dropdown("upscaler", upscaler_choices(page, plain=True))
             refiner_controls(form, page)

@@ -49,6 +49,7 @@ def inpaint_tab(page: Page) -> None:
                 size_controls(form, page, "The picture's")
                 with gr.Row():
                     form.slider("noise_multiplier")
+                    form.number("encoder_noise")
                     form.dropdown("resize_mode", literal_choices(page, RESIZE_MODES), info=None)
             refiner_controls(form, page)
         with gr.Column(scale=6):

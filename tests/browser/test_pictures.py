@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
 from tests.browser.acting import SECONDS, fill_number, generate, opened, pictures, shown_in_docs, wait_for_end
-from tests.browser.conftest import Program
+from tests.browser.conftest import Program, checked
 from tests.engine.pictures import drawing, png
 from tests.looking import look
 
@@ -203,3 +203,10 @@ def test_without_a_picture_a_sentence_says_what_to_do(page: Page) -> None:
     page.get_by_role("tab", name="inpaint", exact=True).click()
     page.click("#inpaint-generate")
     expect(page.locator("#inpaint-stage .stage.problem")).to_contain_text("Give one")
+
+
+def test_pictures_of_each_tab_are_identical_when_a_fresh_program_makes_them_again(program: Program) -> None:
+    outputs = program.data_dir / "outputs"
+    tasks = ("txt2img", "img2img", "inpaint", "outpaint")
+    files = [max((outputs / task).rglob("*.png"), key=lambda file: file.stat().st_mtime) for task in tasks]
+    assert checked(program, *files) == dict.fromkeys(files, "identical")

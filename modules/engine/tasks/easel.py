@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,7 +20,16 @@ from modules.engine.workbench import Workbench
 from modules.prompts.evaluating import Timeline
 from modules.schema.events import Job, Painted, PictureSkipped, Report
 from modules.schema.media import Picture, flatten, read_image
-from modules.schema.requests import Filled, Img2Img, Painting, Sampling, SdUpscale, Txt2Img
+from modules.schema.requests import (
+    NO_ENCODER_NOISE,
+    Filled,
+    Img2Img,
+    Painting,
+    Resized,
+    Sampling,
+    SdUpscale,
+    Txt2Img,
+)
 from modules.schema.results import Environment, Result, UsedFile
 
 AnyRequest = TypeVar("AnyRequest", bound=Painting)
@@ -63,6 +73,14 @@ class Easel:
     def picture(self, digest: str) -> Image.Image:
         """An input picture as RGB; what is transparent becomes white."""
         return flatten(read_image(self.job.inputs[digest]))
+
+    def encode(self, image: Image.Image, request: Resized) -> Tensor:
+        """The latents [1, channels, h, w] of a picture to start from."""
+        chance = None
+        if request.encoder_noise != NO_ENCODER_NOISE:
+            chance = torch.Generator().manual_seed(request.seed)
+            torch.randn(request.encoder_noise, generator=chance)
+        return self.model.vae.encode([image], chance)
 
     def walk(self, strength: float | None = None, *, seen: Tensor | None = None, refined: bool = True) -> Walk:
         """Plan a walk: whole from pure noise, or the last part of it from a picture, as the strength says."""

@@ -1,7 +1,6 @@
 """Image to image."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -29,10 +28,10 @@ def img2img(job: Job, bench: Workbench, report: Report) -> Result:
     request = job.request
     assert isinstance(request, Img2Img)
     easel = Easel(job, bench, report)
-    start_from = lru_cache(maxsize=1)(lambda picture, size: _start(easel, request, picture, size))
+    only = None if request.series.pictures else _start(easel, request)
 
     def paint(batch: range) -> list[Picture]:
-        start = start_from(*request.source_of(batch[0]))
+        start = only or _start(easel, request.alone(batch[0]))
         latents = start.clean.expand(len(batch), -1, -1, -1)
         noise = easel.noise(batch, start.size)
         return easel.decode(easel.go(start.walk, batch, noise, latents, multiplier=request.noise_multiplier))
@@ -40,11 +39,11 @@ def img2img(job: Job, bench: Workbench, report: Report) -> Result:
     return easel.paint(paint)
 
 
-def _start(easel: Easel, request: Img2Img, picture: str, size: Size) -> Start:
-    model, image = easel.model, easel.picture(picture)
+def _start(easel: Easel, request: Img2Img) -> Start:
+    model, image, size = easel.model, easel.picture(request.picture), request.size
     if request.resize_mode != "latent":
         image = resized(image, size, request.resize_mode, easel.bench.upscaler(request.upscaler))
-    clean = model.vae.encode([image])
+    clean = easel.encode(image, request)
     if request.resize_mode == "latent":
         clean = interpolate(clean, model.latent_shape(size)[1:], mode="bilinear")
         image = resized(image, size, "stretch")
