@@ -140,7 +140,8 @@ def test_the_same_clip_gets_the_same_label_in_any_container_and_size(
         path = write_film(tmp_path / f"b{ending}", larger, times_of(3, rate))
         said = program.describe(path)
         assert said.text == wanted.text, ending
-        assert said.labels[0].probability == pytest.approx(wanted.labels[0].probability, abs=0.25)
+    other = write_film(tmp_path / "other.mp4", lambda _: Image.new("RGB", (96, 96), (20, 200, 60)), [0, 3])
+    assert program.describe(other).text != wanted.text  # else nothing was shown here
 
 
 def test_a_range_shows_that_part_alone(program: Program, tmp_path: Path) -> None:
@@ -164,6 +165,7 @@ def test_a_window_gives_a_timeline_without_gaps(program: Program, tmp_path: Path
     assert len(said.timeline) == 7
     first, last = (program.describe(path, viewing=Viewing(start=start, end=start + 2)) for start in (0, 6))
     assert (said.timeline[0].text, said.timeline[-1].text) == (first.text, last.text)
+    assert first.text != last.text
 
 
 def test_a_model_that_writes_is_asked_for_a_sentence(program: Program, film: Path) -> None:
