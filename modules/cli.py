@@ -1,4 +1,4 @@
-"""The command line: serve · txt2img · img2img · inpaint · outpaint · upscale · sdupscale · check · test.
+"""The command line: serve · txt2img · img2img · inpaint · outpaint · upscale · sdupscale · caption · check · test.
 
 It parses, then uses the jobs service like everyone.
 
@@ -26,11 +26,13 @@ from modules.catalog.checkpoints import Catalog
 from modules.catalog.identifying import find_by_digest
 from modules.jobs.checking import Outcome, Verdict, check
 from modules.jobs.service import Jobs
+from modules.schema.captioning import Caption, Description
 from modules.schema.errors import InvalidRequest, KararliError
-from modules.schema.events import Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
+from modules.schema.events import AnswerReady, Cancelled, Failed, Job, PictureReady, Progress, Requeued, Stop
 from modules.schema.paths import flat_name, leaves
 from modules.schema.requests import Img2Img, Inpaint, Outpaint, Request, SdUpscale, Txt2Img, Upscale, result_names
 from modules.settings import REPOSITORY, Settings, load_settings
+from modules.storage.captions import check_ending, written_as
 from modules.storage.folders import pictures_in, stem_of
 from modules.storage.opening import UnreadablePicture, file_bytes
 
@@ -44,12 +46,12 @@ CHECKS = (
 
 CHECK_CODES = {Outcome.IDENTICAL: 0, Outcome.CLOSE: 3, Outcome.DIFFERENT: 4, Outcome.IMPOSSIBLE: 5}
 """How `check` ends; with several pictures the greatest counts."""
-_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names")
-"""Values that are digests of input pictures: files on the command line, where they can be given at all."""
+_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names", "videos")
+"""Values that are digests of input pictures or videos: files on the command line, where they can be given at all."""
 
 _console = Console(stderr=True)
 
-PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale)
+PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale, Caption)
 
 
 def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> None:
@@ -158,6 +160,25 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         finally:
             jobs.close()
 
+    def caption_command(videos: list[Path], output: Path | None, **values: Any) -> None:
+        """Put videos into words: labels, or a sentence."""
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        _request(Caption, values)  # what is wrong with it is said before the engine starts
+        if output is not None:
+            check_ending(output, len(videos))
+        jobs = open_jobs(settings)
+        try:
+            given = {
+                "videos": tuple(_keep_film(jobs, file) for file in videos),
+                "names": tuple(stem_of(file.name) for file in videos),
+            }
+            request = _request(Caption, {**values, **given})
+            said = _follow_answers(jobs, jobs.submit(request, save=output is None))
+        finally:
+            jobs.close()
+        if output is not None:
+            _write(output, written_as(output, said).encode())
+
     def test_command(
         arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
     ) -> None:
@@ -180,6 +201,12 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         None,
     )
     enlarged = _parameter("pictures", Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")])
+    described = _parameter("videos", Annotated[list[Path], typer.Argument(help="The videos.")])
+    table = _parameter(
+        "output",
+        Annotated[Path | None, typer.Option("-o", "--output", help="A .json, .csv, .srt or .vtt for what was said.")],
+        None,
+    )
     output = _parameter(
         "output",
         Annotated[Path | None, typer.Option("-o", "--output", help="Where to put the PNG, instead of outputs/.")],
@@ -200,10 +227,11 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         (Outpaint, outpaint_command, [picture, prompt]),
         (SdUpscale, sdupscale_command, [picture, prompt]),
         (Upscale, upscale_command, [enlarged]),
+        (Caption, caption_command, [described]),
     ):
         options = [option for option in _options(model, "Request") if option.name not in ("prompt", *_FILES)]
         app.command(model.model_fields["task"].default)(
-            _with_parameters(command, [*first, output, *options, *settings_options])
+            _with_parameters(command, [*first, table if model is Caption else output, *options, *settings_options])
         )
     app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
     return app
@@ -231,6 +259,29 @@ def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
         except KeyboardInterrupt:
             jobs.stop(job.id, Stop.NOW)
             raise KararliError("Stopped.") from None
+
+
+def _follow_answers(jobs: Jobs, job: Job) -> list[Description]:
+    """Show a job's progress; each answer goes to standard output, a line each."""
+    said: list[Description] = []
+    with _bar() as bar:
+        line = bar.add_task("Starting the engine", total=1.0)
+        try:
+            for event in jobs.watch(job.id):
+                if isinstance(event, Progress):
+                    bar.update(line, description=event.stage, completed=event.done)
+                elif isinstance(event, AnswerReady) and isinstance(event.answer, Description):
+                    said.append(event.answer)
+                    bar.console.file.flush()
+                    sys.stdout.write(f"{event.answer.name}: {event.answer.sentence or event.answer.problem}\n")
+                elif isinstance(event, Requeued):
+                    bar.console.print(event.reason)
+                elif isinstance(event, Failed | Cancelled):
+                    raise KararliError(event.reason)
+        except KeyboardInterrupt:
+            jobs.stop(job.id, Stop.NOW)
+            raise KararliError("Stopped.") from None
+    return said
 
 
 def _bar() -> Bar:
@@ -339,6 +390,15 @@ def _keep_all(jobs: Jobs, files: list[tuple[Path, bool]]) -> dict[str, tuple[str
 def _keep(jobs: Jobs, file: Path) -> str:
     try:
         return jobs.keep_picture(file.read_bytes())
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{file}: {error}", error.field) from None
+    except OSError as error:
+        raise KararliError(f"{file} cannot be read ({error.strerror}). Is it the right file?") from None
+
+
+def _keep_film(jobs: Jobs, file: Path) -> str:
+    try:
+        return jobs.keep_film(file)
     except InvalidRequest as error:
         raise InvalidRequest(f"{file}: {error}", error.field) from None
     except OSError as error:

@@ -6,11 +6,14 @@ from functools import cache
 from typing import Any, TypeVar
 
 from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.catalog.describing import settle_caption, settle_divergence, settle_interrogate
 from modules.catalog.enlarging import settle_upscale
 from modules.catalog.settling import ReadInput, settle_series, settle_size
 from modules.catalog.upscalers import all_upscalers
 from modules.prompts.parsing import networks
 from modules.prompts.wildcards import fill, has_wildcards
+from modules.schema.captioning import Caption, Interrogate
+from modules.schema.divergence import Divergence
 from modules.schema.errors import InvalidRequest
 from modules.schema.requests import (
     LARGEST_SEED,
@@ -61,6 +64,12 @@ class Resolver:
         """
         if isinstance(request, Upscale):
             return settle_upscale(request, self._catalog, self._upscaler, self._read)
+        if isinstance(request, Caption):
+            return settle_caption(request, self._catalog)
+        if isinstance(request, Interrogate):
+            return settle_interrogate(request, self._catalog, self._read)
+        if isinstance(request, Divergence):
+            return settle_divergence(request, self._catalog)
         checkpoint = self._catalog.find(request.checkpoint)
         width, height = settle_size(request, checkpoint.usable(), self._read)
         if isinstance(request, Img2Img):

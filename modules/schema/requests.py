@@ -5,31 +5,22 @@ Bounds, steps, titles and help stand here once; the page, the command line and t
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from modules.schema.captioning import Caption, Interrogate
+from modules.schema.divergence import Divergence
+from modules.schema.values import Digest, FileStem, Frozen
 
 RANDOM_SEED = -1
 """Stands for "choose one for me"; replaced once, when the request is submitted."""
 
 LARGEST_SEED = 2**32 - 1
 
-Digest: TypeAlias = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-"""The SHA-256 of an input picture's file, in hexadecimal; empty where none is given."""
-
 MOST_PICTURES = 500
 """Pictures that one job starts from."""
 
-_OK = r"[^/\\\x00-\x1f\x7f<>:\"|?*"
-FileStem: TypeAlias = Annotated[str, Field(pattern=rf"^({_OK}. ]({_OK}]{{0,98}}{_OK}. ])?)?$")]
-"""A file's name without folders and ending, as every system takes it; empty where there is none."""
-
 Size: TypeAlias = tuple[int, int]
 """Width and height in pixels."""
-
-
-class Frozen(BaseModel):
-    """A value: it cannot be changed, and it takes no field that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Sampling(Frozen):
@@ -316,6 +307,10 @@ class Painting(Frozen):
 
     def inputs(self) -> tuple[str, ...]:
         """The digests of the input pictures that the request refers to."""
+        return ()
+
+    def films(self) -> tuple[str, ...]:
+        """The digests of the input videos that the request refers to."""
         return ()
 
 
@@ -800,6 +795,10 @@ class Upscale(Frozen):
         """The digests of the pictures."""
         return self.pictures
 
+    def films(self) -> tuple[str, ...]:
+        """There are no videos."""
+        return ()
+
 
 class Redrawing(Frozen):
     """How a picture is enlarged and then painted over in tiles."""
@@ -839,7 +838,8 @@ class SdUpscale(FromPicture):
 
 
 Request: TypeAlias = Annotated[
-    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale, Field(discriminator="task")
+    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale | Caption | Interrogate | Divergence,
+    Field(discriminator="task"),
 ]
 """Every task's request, told apart by `task`."""
 

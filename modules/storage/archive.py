@@ -6,10 +6,11 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from modules.schema.errors import KararliError
-from modules.schema.events import Job, Painted, PictureReady
+from modules.schema.events import Answered, AnswerReady, Job, Painted, PictureReady
 from modules.schema.requests import Request, Upscale, result_names
 from modules.settings import Settings
-from modules.storage.database import Database, JobRow, PictureRow
+from modules.storage.answers import AnswerFiles, read_answer
+from modules.storage.database import AnswerRow, Database, JobRow, PictureRow
 from modules.storage.files import PictureFiles, encode_png
 from modules.storage.folders import InputRoot
 from modules.storage.infotext import write_infotext
@@ -28,8 +29,8 @@ class Archive:
         self.outputs = settings.outputs
         self._owner = owner
         self._database = Database(settings.database)
-        self._files = PictureFiles(settings.outputs)
-        self.inputs = Inputs(settings.inputs)
+        self._files, self._answers = PictureFiles(settings.outputs), AnswerFiles(settings.outputs)
+        self.inputs = Inputs(settings.inputs, settings.largest_video)
         self.input_root = InputRoot(settings.input_root)
 
     def add_job(self, job: Job) -> None:
@@ -41,14 +42,25 @@ class Archive:
         """Record where a job stands: queued, running, done, failed or cancelled."""
         self._database.set_state(job_id, state, reason)
 
-    def keep(self, job: Job, painted: Painted) -> PictureReady:
-        """Encode a picture with its parameters, save and record it (unless the job's are not to be saved).
+    def keep(self, job: Job, result: Painted | Answered) -> PictureReady | AnswerReady:
+        """Encode a picture with its parameters, save and record it (unless the job's are not to be saved); an answer
+        likewise.
 
         Raises OSError when the disk refuses.
         """
-        picture = self.encode(job, painted)
         if not job.save:
-            return picture
+            return self.encode(job, result)
+        return self._keep_picture(job, result) if isinstance(result, Painted) else self._keep_answer(job, result)
+
+    def _keep_answer(self, job: Job, answered: Answered) -> AnswerReady:
+        ready = self._answers.save(job.request, answered)
+        assert ready.path is not None
+        path, answer = ready.path.relative_to(self.outputs).as_posix(), answered.answer.model_dump_json()
+        self._database.set_answer(AnswerRow(job_id=job.id, position=answered.index, path=path, answer=answer))
+        return ready
+
+    def _keep_picture(self, job: Job, painted: Painted) -> PictureReady:
+        picture = self._encode_picture(job, painted)
         row = PictureRow(
             job_id=job.id,
             position=painted.index,
@@ -66,8 +78,13 @@ class Archive:
         )
         return replace(picture, path=path, png=None)
 
-    def encode(self, job: Job, painted: Painted) -> PictureReady:
-        """The picture with its parameters and its record, in memory only."""
+    def encode(self, job: Job, result: Painted | Answered) -> PictureReady | AnswerReady:
+        """The picture with its parameters and its record, or the answer, in memory only."""
+        if isinstance(result, Answered):
+            return AnswerReady(result.index, result.answer, files=dict(result.files))
+        return self._encode_picture(job, result)
+
+    def _encode_picture(self, job: Job, painted: Painted) -> PictureReady:
         infotext, record = self._infotext(job.request, painted), write_record(job.request, painted)
         return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext, record))
 
@@ -85,6 +102,12 @@ class Archive:
         rows = self._database.pictures(job_id)
         found = [PictureReady(row.position, row.seed, row.infotext, self.outputs / Path(row.path)) for row in rows]
         return [picture for picture in found if picture.path is not None and picture.path.is_file()]
+
+    def answers(self, job_id: str) -> list[AnswerReady]:
+        """A job's answers that are on disk."""
+        rows = self._database.answers(job_id)
+        found = (read_answer(self.outputs / Path(row.path), row.position, row.answer) for row in rows)
+        return [answer for answer in found if answer is not None]
 
     def job(self, job_id: str) -> Job | None:
         """A job of this or an earlier run of the program."""
@@ -111,7 +134,8 @@ class Archive:
             request = _REQUESTS.validate_json(row.request)
         except ValidationError:
             return None
-        finished = max((picture.index + 1 for picture in self.pictures(row.id)), default=0)
+        results = [*self.pictures(row.id), *self.answers(row.id)]
+        finished = max((result.index + 1 for result in results), default=0)
         return Job(row.id, request, finished, row.save)
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from modules.schema.requests import Img2Img
 from modules.ui.form import Form
+from modules.ui.interrogating import interrogate_button
 from modules.ui.page import Page
 from modules.ui.painting import (
     BRUSH_COLOURS,
@@ -41,6 +42,7 @@ def img2img_tab(page: Page) -> None:
             prompts = prompt_controls(form, page, "img2img")
             page.fillers["img2img"] = prompts.filler
             _editor(form, page)
+            interrogate_button(page, prompts.prompt, form.control("picture"), "img2img")
             page.exchange.take("img2img")
             with gr.Accordion(page.translate("Several pictures, with one result for each"), open=False):
                 pictures, folder = several_pictures(page, "img2img")

@@ -17,6 +17,8 @@ class Exchange:
     """Which tabs take a picture, by their titles, and whose results can be sent to them. Filled as tabs are built."""
 
     takers: dict[str, Any] = field(default_factory=dict[str, Any])
+    prompts: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The prompts of tabs that words can be sent to, by the tabs' titles."""
     panes: list["ResultPane"] = field(default_factory=list["ResultPane"])
 
     def take(self, title: str, control: Any = None) -> None:

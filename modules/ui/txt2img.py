@@ -12,6 +12,7 @@ from modules.catalog.checkpoints import DEFAULT
 from modules.schema.errors import KararliError, UnusableFile
 from modules.schema.requests import RANDOM_SEED, Hires, Txt2Img
 from modules.schema.sampling import AUTOMATIC
+from modules.schema.values import Telling
 from modules.storage.reading import read_picture
 from modules.storage.record import request_of_picture
 from modules.ui.filling import Filler
@@ -60,6 +61,7 @@ def txt2img_controls(page: Page) -> Controls:
     say, form = page.translate, Form(Txt2Img, page.translate)
     form.add("checkpoint", page.checkpoint)
     prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True, placeholder=say(PROMPT_HINT))
+    page.exchange.prompts["txt2img"] = prompt
     add_counter(page, prompt)
     negative = form.textbox("negative_prompt", lines=2, max_lines=8)
     add_counter(page, negative, negative=True)
@@ -109,7 +111,7 @@ def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
         yield _remembered(form, page, memory or {})
         shown = (memory or {}).get("job", "")
         running = page.jobs.running() or next(iter(page.jobs.waiting()), None)
-        if running is not None and page.jobs.latest(shown) is None:
+        if running is not None and not isinstance(running.request, Telling) and page.jobs.latest(shown) is None:
             shown = running.id
         if page.jobs.knows(shown):
             yield from pane.watch(shown)

@@ -5,8 +5,11 @@ from typing import Any, get_args
 
 import pytest
 
+from modules.schema.captioning import Description
 from modules.schema.events import (
     TERMINAL,
+    Answered,
+    AnswerReady,
     Cancelled,
     EngineEvent,
     Failed,
@@ -37,6 +40,9 @@ EVENTS = [
     Painted(0, 3, PICTURE, ENVIRONMENT, last_of_batch=True),
     PictureReady(0, 3, "a red barn", png=b"png"),
     PictureReady(0, 3, "a red barn", path=Path("outputs") / "00001-3.png"),
+    Answered(0, Description(text="a barn"), ENVIRONMENT, {"frames.png": b"png"}),
+    AnswerReady(0, Description(text="a barn"), files={"frames.png": b"png"}),
+    AnswerReady(0, Description(text="a barn"), Path("outputs") / "a.json", {"frames.png": Path("a.png")}),
     Requeued("The worker died."),
     Finished(Result(request=REQUEST, environment=ENVIRONMENT, timings=Timings(load=1, total=2))),
     Failed("No memory."),
