@@ -1,6 +1,6 @@
 """How equal our pictures and walks are to those of other programs; prints the tables of docs/parity.md.
 
-    .venv/bin/python -m benchmarks.parity [--cases tests/engine/golden] [--data-dir FOLDER] [--only-walks]
+    .venv/bin/python -m benchmarks.parity [--cases tests/engine/golden] [--data-dir FOLDER] [--case NAME] [--only-walks]
 
 `--cases` is a folder with cases.json and the pictures that AUTOMATIC1111 1.10.1 painted, on the CPU in fp32, with the
 checkpoint of tests/engine/checkpoints.py (2 GB; it is made first, in `--data-dir` if that is given, and kept there).
@@ -28,18 +28,21 @@ settle_libraries()
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
-from modules.api.sdapi_models import Txt2ImgBody
+from modules.api.sdapi_models import Img2ImgBody, Txt2ImgBody
 from modules.engine.sampling.loop import sample
 from modules.engine.sampling.noise import PictureNoise, SeededNoise
 from modules.engine.sampling.plan import Plan
 from modules.engine.sampling.schedules import SCHEDULES
+from modules.schema.media import digest_of
+from modules.schema.requests import Request
 from modules.schema.sampling import AUTOMATIC
 from modules.settings import REPOSITORY
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.conftest import build, paint
+from tests.engine.pictures import png
 from tests.engine.sampling.mixture import LEVELS, Mixture, plan_of
 
 NAME = "sd15-random.safetensors"
@@ -63,6 +66,9 @@ K_DIFFUSION: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Its function, and what AUTOMATIC1111 calls it with."""
 
+ENCODER_NOISE = {"img2img": 1024, "inpaint original": 3520, "inpaint only masked": 4800}
+"""How many numbers that program's generator had given before these cases: found by trying."""
+
 DIFFUSERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "DDIM": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False, "timestep_spacing": "trailing"}, {}),
     "TCD": ("TCDScheduler", {"clip_sample": False}, {"eta": 0.0}),
@@ -75,19 +81,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=Path, default=REPOSITORY / "tests" / "engine" / "golden")
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--case", action="append", help="one of the cases, by its name")
     parser.add_argument("--only-walks", action="store_true", help="leave out the pictures")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     if not arguments.only_walks:
         with tempfile.TemporaryDirectory() as folder:
-            pictures(arguments.cases, arguments.data_dir or Path(folder))
+            pictures(arguments.cases, arguments.data_dir or Path(folder), arguments.case)
     if importlib.util.find_spec("k_diffusion"):
         walks_beside_k_diffusion(load_k_diffusion())
     walks_beside_diffusers()
 
 
-def pictures(cases: Path, data_dir: Path) -> None:
-    """Every case of text to image."""
+def pictures(cases: Path, data_dir: Path, only: list[str] | None = None) -> None:
+    """Every case, or those of the given names."""
     file = data_dir / "models" / "Stable-diffusion" / NAME
     if not file.exists():
         write_checkpoint(file)
@@ -95,17 +102,42 @@ def pictures(cases: Path, data_dir: Path) -> None:
     row("case", "within 1/255", "identical", "largest")
     row("---", "---", "---", "---")
     for name, case in json.loads((cases / "cases.json").read_text()).items():
-        if case["endpoint"] != "txt2img":
+        if only and name not in only:
             continue
         folder = cases / "golden" if (cases / "golden").is_dir() else cases
-        request = Txt2ImgBody.model_validate(case["request"]).request().model_copy(update={"checkpoint": NAME})
-        painted = [np.asarray(event.picture.image()).astype(int) for event in paint(engine, request)]
+        request, inputs = read_case(name, case, (folder / case["infotext"]).read_text())
+        painted = [np.asarray(event.picture.image()).astype(int) for event in paint(engine, request, inputs=inputs)]
         wanted = [np.asarray(Image.open(folder / file).convert("RGB")).astype(int) for file in case["pictures"]]
         if [each.shape for each in painted] != [each.shape for each in wanted]:
             row(name, "other size", "", "")
             continue
         apart = np.abs(np.stack(painted) - np.stack(wanted))
         row(name, f"{(apart <= 1).mean():.2%}", f"{(apart == 0).mean():.2%}", f"{apart.max()}/255")
+
+
+def read_case(name: str, case: dict[str, Any], text: str) -> tuple[Request, dict[str, bytes]]:
+    """A case's request, and its input pictures by their digests. Without an RNG in its text it was the processor's."""
+    settings = {
+        **case["request"].get("override_settings", {}),
+        "encoder_noise": ENCODER_NOISE.get(name, -1),
+        "randn_source": "NV" if "RNG: NV" in text else "CPU",
+    }
+    body = {**case["request"], "override_settings": settings}
+    if case["endpoint"] == "txt2img":
+        return Txt2ImgBody.model_validate(body).request().model_copy(update={"checkpoint": NAME}), {}
+    picture, mask = drawn()
+    body |= {"init_images": ["picture"], "mask": "mask" if body.get("mask") else None}
+    files = {"picture": picture, "mask": mask}
+    request = Img2ImgBody.model_validate(body).request(lambda named: digest_of(files[named]))
+    return request.model_copy(update={"checkpoint": NAME}), {digest_of(data): data for data in files.values()}
+
+
+def drawn() -> tuple[bytes, bytes]:
+    """The picture and the mask of all cases with one."""
+    image, mask = Image.new("RGB", (80, 64), (40, 90, 160)), Image.new("RGB", (80, 64))
+    ImageDraw.Draw(image).ellipse((20, 12, 60, 52), fill=(230, 180, 60))
+    ImageDraw.Draw(mask).rectangle((8, 16, 40, 48), fill=(255, 255, 255))
+    return png(image.crop((8, 0, 72, 64))), png(mask.crop((8, 0, 72, 64)))
 
 
 def walks_beside_k_diffusion(theirs: types.ModuleType) -> None:

@@ -1,4 +1,5 @@
-"""The command line: serve · txt2img · img2img · inpaint · outpaint · interpolate · upscale · sdupscale · check · test.
+"""The command line: serve · txt2img · img2img · inpaint · outpaint · interpolate · upscale · sdupscale · caption ·
+check · test.
 
 It parses, then uses the jobs service like everyone.
 
@@ -28,11 +29,33 @@ from modules.catalog.identifying import find_by_digest
 from modules.jobs.checking import Outcome, Verdict, check
 from modules.jobs.service import Jobs
 from modules.schema.animation import ClipFormat
+from modules.schema.captioning import Caption, Description
 from modules.schema.errors import InvalidRequest, KararliError
-from modules.schema.events import Cancelled, ClipReady, Failed, Job, PictureReady, Progress, Requeued, Stop
+from modules.schema.events import (
+    AnswerReady,
+    Cancelled,
+    ClipReady,
+    Failed,
+    Job,
+    PictureReady,
+    Progress,
+    Requeued,
+    Stop,
+)
 from modules.schema.paths import flat_name, leaves
-from modules.schema.requests import Img2Img, Inpaint, Interpolate, Outpaint, Request, SdUpscale, Txt2Img, Upscale
+from modules.schema.requests import (
+    Img2Img,
+    Inpaint,
+    Interpolate,
+    Outpaint,
+    Request,
+    SdUpscale,
+    Txt2Img,
+    Upscale,
+    result_names,
+)
 from modules.settings import REPOSITORY, Settings, load_settings
+from modules.storage.captions import check_ending, written_as
 from modules.storage.folders import pictures_in, stem_of
 from modules.storage.opening import UnreadablePicture, file_bytes
 from modules.storage.script import read_script
@@ -47,12 +70,14 @@ CHECKS = (
 
 CHECK_CODES = {Outcome.IDENTICAL: 0, Outcome.CLOSE: 3, Outcome.DIFFERENT: 4, Outcome.IMPOSSIBLE: 5}
 """How `check` ends; with several pictures the greatest counts."""
-_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names", "keyframes")
-"""Values that are digests of input pictures: files on the command line, where they can be given at all."""
+_FILES = ("picture", "mask", "hires_first_pass", "pictures", "names", "videos", "keyframes")
+"""Values that are digests of input pictures or videos: files on the command line, where they can be given at all."""
 
 _console = Console(stderr=True)
 
-PaintingRequest = TypeVar("PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale, Interpolate)
+PaintingRequest = TypeVar(
+    "PaintingRequest", Txt2Img, Img2Img, Inpaint, Outpaint, SdUpscale, Upscale, Caption, Interpolate
+)
 
 
 def main(serve: Callable[[Settings], None], open_jobs: Callable[[Settings], Jobs]) -> None:
@@ -102,6 +127,20 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         finally:
             jobs.close()
 
+    def paint_series(folder: Path, output: Path | None, values: dict[str, Any]) -> None:
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        request = _request(Img2Img, values)  # what is wrong with it is said before the engine starts
+        files = list(_files([folder]))
+        jobs = open_jobs(settings)
+        try:
+            series = _keep_all(jobs, files)
+            request = Img2Img.model_validate({**request.model_dump(), "series": series})
+            _follow(jobs, jobs.submit(request, save=output is None), output)
+        except ValidationError as error:
+            raise KararliError(f"{error.errors()[0]['msg']}.") from None
+        finally:
+            jobs.close()
+
     def check_command(pictures: list[Path], output: Path | None, **values: Any) -> None:
         """Make pictures again from the record in them, and say whether they are the same."""
         settings = load_settings(values)
@@ -116,9 +155,12 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         """Paint pictures from words."""
         paint(Txt2Img, output, values)
 
-    def img2img_command(output: Path | None, **values: Any) -> None:
-        """Paint pictures from words and a picture."""
-        paint(Img2Img, output, values)
+    def img2img_command(picture: Path, output: Path | None, **values: Any) -> None:
+        """Paint pictures from words and a picture, or from each picture of a folder."""
+        if picture.is_dir():
+            paint_series(picture, output, values)
+        else:
+            paint(Img2Img, output, {**values, "picture": picture})
 
     def inpaint_command(output: Path | None, **values: Any) -> None:
         """Paint a part of a picture anew."""
@@ -139,9 +181,7 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         files = list(_files(pictures))
         jobs = open_jobs(settings)
         try:
-            kept = list(_keep_all(jobs, files))
-            given = {"pictures": tuple(digest for digest, _ in kept), "names": tuple(name for _, name in kept)}
-            request = _request(Upscale, {**values, **given})
+            request = _request(Upscale, {**values, **_keep_all(jobs, files)})
             _follow(jobs, jobs.submit(request, save=output is None), output)
         finally:
             jobs.close()
@@ -160,6 +200,25 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
             _follow_clip(jobs, jobs.submit(request), output)
         finally:
             jobs.close()
+
+    def caption_command(videos: list[Path], output: Path | None, **values: Any) -> None:
+        """Put videos into words: labels, or a sentence."""
+        settings = load_settings({name: values.pop(name) for name in Settings.model_fields})
+        _request(Caption, values)  # what is wrong with it is said before the engine starts
+        if output is not None:
+            check_ending(output, len(videos))
+        jobs = open_jobs(settings)
+        try:
+            given = {
+                "videos": tuple(_keep_film(jobs, file) for file in videos),
+                "names": tuple(stem_of(file.name) for file in videos),
+            }
+            request = _request(Caption, {**values, **given})
+            said = _follow_answers(jobs, jobs.submit(request, save=output is None))
+        finally:
+            jobs.close()
+        if output is not None:
+            _write(output, written_as(output, said).encode())
 
     def test_command(
         arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
@@ -183,6 +242,12 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         None,
     )
     enlarged = _parameter("pictures", Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")])
+    described = _parameter("videos", Annotated[list[Path], typer.Argument(help="The videos.")])
+    table = _parameter(
+        "output",
+        Annotated[Path | None, typer.Option("-o", "--output", help="A .json, .csv, .srt or .vtt for what was said.")],
+        None,
+    )
     output = _parameter(
         "output",
         Annotated[Path | None, typer.Option("-o", "--output", help="Where to put the PNG, instead of outputs/.")],
@@ -208,11 +273,12 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         (SdUpscale, sdupscale_command, [picture, prompt]),
         (Upscale, upscale_command, [enlarged]),
         (Interpolate, interpolate_command, [script]),
+        (Caption, caption_command, [described]),
     ):
         given = {parameter.name for parameter in first}
         options = [option for option in _options(model, "Request") if option.name not in (*given, *_FILES)]
         app.command(model.model_fields["task"].default)(
-            _with_parameters(command, [*first, output, *options, *settings_options])
+            _with_parameters(command, [*first, table if model is Caption else output, *options, *settings_options])
         )
     app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
     return app
@@ -281,6 +347,29 @@ def _moved(path: Path, target: Path) -> Path:
     return target
 
 
+def _follow_answers(jobs: Jobs, job: Job) -> list[Description]:
+    """Show a job's progress; each answer goes to standard output, a line each."""
+    said: list[Description] = []
+    with _bar() as bar:
+        line = bar.add_task("Starting the engine", total=1.0)
+        try:
+            for event in jobs.watch(job.id):
+                if isinstance(event, Progress):
+                    bar.update(line, description=event.stage, completed=event.done)
+                elif isinstance(event, AnswerReady) and isinstance(event.answer, Description):
+                    said.append(event.answer)
+                    bar.console.file.flush()
+                    sys.stdout.write(f"{event.answer.name}: {event.answer.sentence or event.answer.problem}\n")
+                elif isinstance(event, Requeued):
+                    bar.console.print(event.reason)
+                elif isinstance(event, Failed | Cancelled):
+                    raise KararliError(event.reason)
+        except KeyboardInterrupt:
+            jobs.stop(job.id, Stop.NOW)
+            raise KararliError("Stopped.") from None
+    return said
+
+
 def _bar() -> Bar:
     columns = (
         TextColumn("{task.description}"),
@@ -336,9 +425,10 @@ def _place(request: Request, output: Path | None, index: int, count: int) -> Pat
     """Where a picture goes; None where it is saved in outputs/. Enlarged pictures keep their names."""
     if output is None:
         return None
-    if isinstance(request, Upscale) and (count > 1 or output.is_dir() or not output.suffix):
-        before = request.names[:index].count(request.names[index])
-        return output / f"{request.names[index]}{f'-{before + 1}' if before else ''}.png"
+    names = result_names(request)
+    if names and (count > 1 or output.is_dir() or not output.suffix):
+        before = names[:index].count(names[index])
+        return output / f"{names[index]}{f'-{before + 1}' if before else ''}.png"
     return output if count == 1 else output.with_stem(f"{output.stem}-{index + 1}")
 
 
@@ -367,20 +457,34 @@ def _files(given: list[Path]) -> Iterator[tuple[Path, bool]]:
             yield path, True
 
 
-def _keep_all(jobs: Jobs, files: list[tuple[Path, bool]]) -> Iterator[tuple[str, str]]:
-    """Digest and name of each picture; what is none in a folder is told and left out."""
+def _keep_all(jobs: Jobs, files: list[tuple[Path, bool]]) -> dict[str, tuple[str, ...]]:
+    """Digests and names of the pictures; what is none in a folder is told and left out."""
+    kept: dict[str, list[str]] = {"pictures": [], "names": []}
     for file, named in files:
         try:
-            yield _keep(jobs, file), stem_of(file.name)
+            kept["pictures"].append(_keep(jobs, file))
+            kept["names"].append(stem_of(file.name))
         except KararliError as error:
             if named:
                 raise
             _console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
+    if not kept["pictures"]:
+        raise KararliError("None of these files is a picture. Name a folder that holds some.")
+    return {name: tuple(values) for name, values in kept.items()}
 
 
 def _keep(jobs: Jobs, file: Path) -> str:
     try:
         return jobs.keep_picture(file.read_bytes())
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{file}: {error}", error.field) from None
+    except OSError as error:
+        raise KararliError(f"{file} cannot be read ({error.strerror}). Is it the right file?") from None
+
+
+def _keep_film(jobs: Jobs, file: Path) -> str:
+    try:
+        return jobs.keep_film(file)
     except InvalidRequest as error:
         raise InvalidRequest(f"{file}: {error}", error.field) from None
     except OSError as error:

@@ -58,6 +58,7 @@ class Settings(BaseModel):
         default="default", description="Look of the page."
     )
     lang: Literal["en", "tr"] = Field(default="en", description="Language of the page.")
+    largest_video: int = Field(default=4096, ge=1, description="MB that a video has at most which is to be captioned.")
     open: bool = Field(default=False, description="Open the page in the browser once it answers.")
 
     @property
@@ -84,6 +85,21 @@ class Settings(BaseModel):
     def upscalers(self) -> Path:
         """The folder that upscalers are dropped into."""
         return self.models / "ESRGAN"
+
+    @property
+    def video_models(self) -> Path:
+        """The folder of models that say what a video shows."""
+        return self.models / "TimeSformer"
+
+    @property
+    def picture_models(self) -> tuple[Path, Path]:
+        """The folders of models that say what a picture shows."""
+        return self.models / "CLIP", self.models / "BLIP"
+
+    @property
+    def words(self) -> Path:
+        """The folder of lists of words that CLIP models choose from."""
+        return self.models / "words"
 
     @property
     def wildcards(self) -> Path:

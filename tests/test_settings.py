@@ -20,6 +20,7 @@ GIVEN: dict[str, tuple[tuple[str, Any], tuple[str, Any], tuple[Any, Any]]] = {
     "theme": (('"soft"', "soft"), ("glass", "glass"), ("ocean", "ocean")),
     "lang": (('"tr"', "tr"), ("en", "en"), ("tr", "tr")),
     "input_root": (('"/a"', Path("/a")), ("/b", Path("/b")), (Path("/c"), Path("/c"))),
+    "largest_video": (("100", 100), ("200", 200), (300, 300)),
     "open": (("true", True), ("no", False), (True, True)),
 }
 

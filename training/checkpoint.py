@@ -15,8 +15,10 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from training import diffusion, latents, layout
 from training.clips import draw_frame
+from training.publishing import MODELS
 from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.vae import GROUPS as VAE_GROUPS
+from training.vae import trained as trained_vae
 from training.words import Tokens, vary
 from training.world import Painter, Scene, draw_scene
 
@@ -25,13 +27,13 @@ CHANNELS = (32, 64, 128, 96)
 ATTENTION = (False, True, True, False)
 HEADS, GROUPS = 4, 8
 SIDE, SMALL_SIDE = 256, 128
-RECIPE = Recipe("checkpoint", steps=12_000, batch=64, learning_rate=1e-3)
+RECIPE = Recipe("checkpoint", steps=10_000, batch=64, learning_rate=1e-3)
 
-SINGLE_UNTIL = 0.35
+SINGLE_UNTIL = 0.42
 """A simple world first: up to this share of the steps, single figures only."""
 FRAMES = 0.12
 """Share of pictures out of clips, so that the words for motions mean something to the UNet."""
-SMALL_UNTIL = 0.55
+SMALL_UNTIL = 0.66
 """Up to this share of the steps all pictures are small ones, which cost a quarter; then, a third of the steps."""
 
 
@@ -169,3 +171,4 @@ class Lessons:
 
 if __name__ == "__main__":
     carry_out(asked_for(RECIPE, __doc__), Model, Lessons)
+    write_checkpoint(MODELS / "Stable-diffusion" / "demo.safetensors", restored(), trained_vae(), "Kararli demo")

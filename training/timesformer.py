@@ -6,6 +6,7 @@ Its 700 classes ("red circle moving right") are learned as three short lists, co
 of the last layer is the sum of its three parts' rows, so that what is learned of one is learned of all.
 """
 
+import json
 import random
 
 import torch
@@ -13,13 +14,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
+from training import layout
 from training.clips import MOTIONS, Clip, draw_clip, film, label_of, labels
+from training.publishing import MODELS, SHEETS, Score, draw_curve, say, write_card
 from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.world import COLOURS, SHAPES, Painter
 
 FRAMES, SIDE, PATCH = 8, 64, 8
 MEAN, SPREAD = 0.45, 0.225
 """What pixels from 0 to 1 are normalised with, as the published TimeSformers do."""
+PREPROCESSOR = {
+    "do_center_crop": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "rescale_factor": 1 / 255,
+    "resample": 2,
+    "size": {"shortest_edge": SIDE},
+    "crop_size": {"height": SIDE, "width": SIDE},
+    "image_mean": [MEAN] * 3,
+    "image_std": [SPREAD] * 3,
+    "image_processor_type": "VideoMAEImageProcessor",
+}
+"""As the published TimeSformers have it."""
 RECIPE = Recipe("timesformer", steps=3_000, batch=32, learning_rate=1e-3, warmup=200, weight_decay=0.05)
 
 
@@ -123,5 +140,46 @@ def trained() -> Model:
     return model.eval()
 
 
+@torch.no_grad()
+def measure(whole: TimesformerForVideoClassification, count: int = 500) -> float:
+    """Which share of fresh clips gets its label; the clips as they are, without a codec."""
+    source, painter = random.Random("timesformer exam"), Painter()
+    right = 0
+    for _ in range(count):
+        clip = draw_clip(source)
+        moments = [index / (FRAMES - 1) for index in range(FRAMES)]
+        logits = whole(normalised(film(painter, [clip], [moments], SIDE))).logits
+        right += whole.config.id2label[int(logits.argmax())] == label_of(*said_of(clip))
+    return right / count
+
+
+def said_of(clip: Clip) -> tuple[str, str, str]:
+    """Colour, shape and motion."""
+    return clip.first.colour, clip.first.shape, clip.motion
+
+
+def publish() -> None:
+    """Export as the hub stores such models, measure, write the card."""
+    folder, whole = MODELS / "TimeSformer" / "demo", trained().fold()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {**whole.config.to_dict(), "dtype": "float16"}
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=1) + "\n")
+    layout.write(folder / "model.safetensors", whole.state_dict(), {})
+    scores = [Score("top-1 on fresh clips", 100 * measure(whole), 97, 500)]
+    say(scores)
+    draw_curve(RECIPE.name, SHEETS / "timesformer.png")
+    text = (
+        f'Says what moves how in a clip: {len(labels())} labels such as "red circle moving right". {FRAMES} frames of'
+        f" {SIDE} x {SIDE} pixels, divided attention over space and time. It knows {len(SHAPES)} shapes in"
+        f" {len(COLOURS)} colours and {len(MOTIONS)} motions ({', '.join(MOTIONS)}), and nothing else."
+    )
+    write_card(
+        folder / "README.md", "Kararli demo TimeSformer", [RECIPE.name], "python -m training.timesformer", text,
+        scores, "video-classification, timesformer",
+    )  # fmt: skip
+
+
 if __name__ == "__main__":
     carry_out(asked_for(RECIPE, __doc__), Model, Lessons)
+    publish()

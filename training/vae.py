@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training import latents
-from training.running import Chance, Recipe, asked_for, carry_out
+from training.running import Chance, Recipe, asked_for, averaged, carry_out
 from training.world import Painter, draw_scene
 
 CHANNELS = (16, 32, 48, 64)
@@ -138,6 +138,13 @@ class Lessons:
         painted = model.decode(clean.to(device) / latents.SCALING).sample
         wanted = pictures.to(device) * 2 - 1
         return functional.l1_loss(painted, wanted) + 2 * functional.mse_loss(painted, wanted)
+
+
+def trained() -> AutoencoderKL:
+    """The encoder, and the decoder as its run left it: its averaged weights."""
+    vae = make_vae()
+    vae.load_state_dict({**vae.state_dict(), **averaged(RECIPE.name)})
+    return vae.eval()
 
 
 @torch.no_grad()

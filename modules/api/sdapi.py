@@ -82,12 +82,12 @@ def router(jobs: Jobs, catalog: Catalog, plugins: Plugins) -> APIRouter:
     @routes.post("/extra-single-image")
     async def extra_single_image(body: ExtraSingleBody) -> ExtraSingleAnswer:
         """Make a picture larger; answers when it is done."""
-        return await run_sync(extra_single, body, jobs, partial(_keep, jobs=jobs), limiter=waiting)
+        return await run_sync(extra_single, body, jobs, partial(keep_picture, jobs=jobs), limiter=waiting)
 
     @routes.post("/extra-batch-images")
     async def extra_batch_images(body: ExtraBatchBody) -> ExtraBatchAnswer:
         """Make pictures larger; answers when all are done."""
-        return await run_sync(extra_batch, body, jobs, partial(_keep, jobs=jobs), limiter=waiting)
+        return await run_sync(extra_batch, body, jobs, partial(keep_picture, jobs=jobs), limiter=waiting)
 
     @routes.get("/latent-upscale-modes")
     def latent_upscale_modes() -> list[UpscaleModeItem]:
@@ -172,7 +172,7 @@ def _paint(body: Txt2ImgBody | Img2ImgBody, jobs: Jobs) -> Txt2ImgAnswer:
 
 def _submit(body: Txt2ImgBody | Img2ImgBody, jobs: Jobs) -> Job:
     try:
-        request = body.request(lambda text: _keep(text, jobs))
+        request = body.request(lambda text: keep_picture(text, jobs))
     except ValidationError as error:
         first = error.errors()[0]
         raise ApiError(422, f"{wire_name(str(first['loc'][-1]))}: {first['msg']}.") from None
@@ -186,8 +186,8 @@ def _submit(body: Txt2ImgBody | Img2ImgBody, jobs: Jobs) -> Job:
         raise ApiError(500, str(error)) from None
 
 
-def _keep(text: str, jobs: Jobs) -> str:
-    """Keep a picture that came in base64, with or without a prefix such as data:image/png;base64,."""
+def keep_picture(text: str, jobs: Jobs) -> str:
+    """Keep a picture that came in base64, with or without a prefix such as data:image/png;base64,. Raises ApiError."""
     if text.startswith(("http://", "https://")):
         raise ApiError(400, "A picture has to be sent in base64: addresses are not fetched.")
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from modules.schema.requests import (
+    NO_ENCODER_NOISE,
     RANDOM_SEED,
     Hires,
     Img2Img,
@@ -184,6 +185,7 @@ class Img2ImgBody(PaintingBody):
             "strength": 0.75 if self.denoising_strength is None else self.denoising_strength,
             "noise_multiplier": 1.0 if self.initial_noise_multiplier is None else self.initial_noise_multiplier,
             "resize_mode": RESIZE_MODES[self.resize_mode],
+            "encoder_noise": (self.override_settings or {}).get("encoder_noise", NO_ENCODER_NOISE),
         }
         if not self.mask:
             scale = Img2Img().image_guidance_scale if self.image_cfg_scale is None else self.image_cfg_scale

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modules.catalog.architecture import Architecture, detect
+from modules.catalog.describers import Describers, read_lists
 from modules.catalog.embeddings import Embeddings
 from modules.catalog.faces import FaceFiles
 from modules.catalog.files import model_files
@@ -60,6 +61,13 @@ class Catalog:
         self.wildcards = Wildcards(settings.wildcards)
         self.upscalers = UpscalerFiles(settings.upscalers)
         self.faces = FaceFiles(settings.models)
+        self.video_models = Describers(settings.video_models)
+        self.picture_models = Describers(*settings.picture_models)
+        self.words_folder = settings.words
+
+    def word_lists(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(name, words) of the lists that CLIP models choose from."""
+        return read_lists(self.words_folder)
 
     def checkpoints(self) -> list[Checkpoint]:
         """All .safetensors files, the default one first, then by name."""

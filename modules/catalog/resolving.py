@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 
 from modules.catalog.animating import settle_animation
 from modules.catalog.checkpoints import Catalog, Checkpoint
+from modules.catalog.describing import settle_caption, settle_divergence, settle_interrogate
 from modules.catalog.enlarging import settle_upscale
-from modules.catalog.settling import ReadInput, settle_size
+from modules.catalog.settling import ReadInput, settle_series, settle_size
 from modules.catalog.upscalers import all_upscalers
 from modules.prompts.parsing import networks
 from modules.prompts.wildcards import fill, has_wildcards
+from modules.schema.captioning import Caption, Interrogate
+from modules.schema.divergence import Divergence
 from modules.schema.errors import InvalidRequest
 from modules.schema.requests import (
     LARGEST_SEED,
@@ -63,17 +66,26 @@ class Resolver:
         """
         if isinstance(request, Upscale):
             return settle_upscale(request, self._catalog, self._upscaler, self._read)
+        if isinstance(request, Caption):
+            return settle_caption(request, self._catalog)
+        if isinstance(request, Interrogate):
+            return settle_interrogate(request, self._catalog, self._read)
+        if isinstance(request, Divergence):
+            return settle_divergence(request, self._catalog)
         checkpoint = self._catalog.find(request.checkpoint)
         if isinstance(request, Interpolate):
             request = settle_animation(request, self._catalog, checkpoint.usable(), self._read)
         width, height = settle_size(request, checkpoint.usable(), self._read)
+        if isinstance(request, Img2Img):
+            series = settle_series(request, checkpoint.usable(), self._read)
+            request = request.model_copy(update={"series": series})
         _check_layers(request.reading, checkpoint)
         sampling = self._named(request.sampling)
         seeds = {
             "seed": _chosen(request.seed, request.picture_count),
             "seeding": _varied(request.seeding, request.picture_count),
         }
-        filled = self._filled(request.model_copy(update=seeds))
+        filled = self._hires_filled(self._filled(request.model_copy(update=seeds)))
         _refuse_networks(filled)
         return filled.model_copy(
             update={
@@ -83,7 +95,7 @@ class Resolver:
                 "sampling": sampling,
                 "stochastic": _effective(request.stochastic, choose(self._samplers, sampling.sampler)),
                 "refiner": self._refiner(request),
-                **self._enlarged(request),
+                **self._enlarged(filled),
             }
         )
 
@@ -155,6 +167,20 @@ class Resolver:
         first, negative = filled.prompts[0], filled.negative_prompts[0]
         return request.model_copy(update={"prompt": first, "negative_prompt": negative, "filled": filled})
 
+    def _hires_filled(self, request: AnyPainting) -> AnyPainting:
+        """The same for the words of a second pass."""
+        if not isinstance(request, Txt2Img) or request.filled.hires_prompts:
+            return request
+        hires, lines = request.hires, cache(self._catalog.wildcards.lines)
+        if not (has_wildcards(hires.prompt) or has_wildcards(hires.negative_prompt)):
+            return request
+        seeds = [request.seed_of(index) for index in range(request.picture_count)]
+        prompts = tuple(fill(hires.prompt, f"{seed} hires", lines) for seed in seeds)
+        negative_prompts = tuple(fill(hires.negative_prompt, f"{seed} hires negative", lines) for seed in seeds)
+        drawn = {"hires_prompts": prompts, "hires_negative_prompts": negative_prompts}
+        first = hires.model_copy(update={"prompt": prompts[0], "negative_prompt": negative_prompts[0]})
+        return request.model_copy(update={"hires": first, "filled": request.filled.model_copy(update=drawn)})
+
     def _named(self, sampling: Sampling, part: str = "sampling") -> Sampling:
         name, joined = split_joined(sampling.sampler, self._samplers, self._schedules)
         sampler = _known(self._samplers, name, f"{part}.sampler").name
@@ -165,7 +191,8 @@ class Resolver:
 
 
 def _refuse_networks(request: Painting) -> None:
-    for prompt in {request.prompt, *request.filled.prompts}:
+    second = (request.hires.prompt, *request.filled.hires_prompts) if isinstance(request, Txt2Img) else ()
+    for prompt in dict.fromkeys((request.prompt, *request.filled.prompts, *second)):
         for network in networks(prompt):
             raise InvalidRequest(
                 f"{network} asks for a network, and these cannot be used yet. Take it out of the prompt.", "prompt"

@@ -16,6 +16,7 @@ from modules.schema.requests import (
     Outpaint,
     Painting,
     SdUpscale,
+    Series,
     Size,
     Txt2Img,
 )
@@ -36,6 +37,8 @@ def settle_size(request: Painting, architecture: Architecture, read: ReadInput) 
     Raises InvalidRequest with a sentence when an input picture is missing or does not fit the rest.
     """
     side = architecture.resolution
+    if isinstance(request, Img2Img) and request.series.pictures:
+        request = request.model_copy(update={"picture": request.series.pictures[0]})
     if isinstance(request, FromPicture):
         size = _picture_size(request, read)
         if isinstance(request, SdUpscale):
@@ -55,6 +58,15 @@ def settle_size(request: Painting, architecture: Architecture, read: ReadInput) 
                 "checkpoint",
             )
     return request.width or side, request.height or side
+
+
+def settle_series(request: Img2Img, architecture: Architecture, read: ReadInput) -> Series:
+    """Several pictures with the size that each result gets; raises as settle_size() does."""
+    sizes = [
+        _open_size(request, read_image(read(digest)).size, architecture.resolution)
+        for digest in request.series.pictures
+    ]
+    return request.series.model_copy(update={"sizes": tuple(sizes)})
 
 
 def _picture_size(request: FromPicture, read: ReadInput) -> tuple[int, int]:

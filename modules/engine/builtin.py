@@ -37,9 +37,12 @@ def register_upscalers() -> Sequence[Upscaler]:
 @hookimpl
 def register_tasks() -> dict[str, object]:
     """The tasks of tasks/. Called in the worker only."""
+    from modules.engine.tasks.caption import caption
+    from modules.engine.tasks.divergence import divergence
     from modules.engine.tasks.img2img import img2img
     from modules.engine.tasks.inpaint import inpaint
     from modules.engine.tasks.interpolate import interpolate
+    from modules.engine.tasks.interrogate import interrogate
     from modules.engine.tasks.outpaint import outpaint
     from modules.engine.tasks.sdupscale import sdupscale
     from modules.engine.tasks.txt2img import txt2img
@@ -53,4 +56,7 @@ def register_tasks() -> dict[str, object]:
         "interpolate": interpolate,
         "upscale": upscale,
         "sdupscale": sdupscale,
+        "caption": caption,
+        "interrogate": interrogate,
+        "divergence": divergence,
     }

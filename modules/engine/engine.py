@@ -14,6 +14,7 @@ from modules.schema.requests import Request, Upscale
 from modules.schema.results import Result, Runtime
 from modules.schema.sampling import Sampler, Schedule
 from modules.schema.upscaling import Upscaler
+from modules.schema.values import Telling
 from modules.settings import Settings
 
 
@@ -75,6 +76,8 @@ def _memory_sentence(request: Request) -> str:
         return (
             "There is not enough memory to enlarge the picture. Choose smaller tiles or a smaller size and try again."
         )
+    if isinstance(request, Telling):
+        return "There is not enough memory for this. Take a smaller model, or fewer frames, and try again."
     width, height = request.size
     lower = "the batch size or the size" if request.batch_size > 1 else "width and height"
     return (

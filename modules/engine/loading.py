@@ -13,6 +13,7 @@ from modules.catalog.checkpoints import Catalog, Checkpoint
 from modules.catalog.embeddings import Embedding
 from modules.engine.devices import Hardware
 from modules.engine.families.sd1 import StableDiffusion1, Weights
+from modules.engine.vision.describers import DescriberModels
 from modules.engine.vision.faces import FaceModels
 from modules.engine.vision.upscaler_models import UpscalerModels
 from modules.schema.errors import UnusableFile
@@ -29,6 +30,7 @@ class Models:
         self._models: dict[Checkpoint, StableDiffusion1] = {}
         self.upscalers = UpscalerModels(catalog, hardware)
         self.faces = FaceModels(catalog, hardware)
+        self.describers = DescriberModels(catalog, hardware)
 
     def load(self, name: str, beside: Collection[str] = ()) -> StableDiffusion1:
         """The model of that checkpoint, read from disk if it is not in memory or has changed since.
@@ -71,6 +73,7 @@ class Models:
         """Give the memory back, to the operating system too."""
         self.upscalers.unload()
         self.faces.unload()
+        self.describers.unload()
         self._free(keep=())
 
     def _free(self, keep: Collection[Checkpoint]) -> None:

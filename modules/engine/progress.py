@@ -63,6 +63,12 @@ class JobProgress:
         left = self._seconds_left(share, time.monotonic())
         self._report(Progress("Enlarging", share, picture, self._pictures, seconds_left=left))
 
+    def look(self, picture: int, done: int, of: int) -> None:
+        """So many of the frames that are wanted of video `picture` were looked at."""
+        share = (picture + min(1.0, done / of)) / self._pictures
+        left = self._seconds_left(share, time.monotonic())
+        self._report(Progress("Looking at the video", share, picture, self._pictures, done, of, left))
+
     def _seconds_left(self, done: float, now: float) -> float | None:
         here = done - self._first / self._pictures
         return (now - self._painted_since) * (1 - done) / here if here > 0 else None

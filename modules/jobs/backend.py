@@ -7,6 +7,7 @@ from typing import Protocol
 
 from modules.schema.errors import KararliError
 from modules.schema.events import (
+    Answered,
     Cancelled,
     EngineEvent,
     Failed,
@@ -85,26 +86,28 @@ class StopSwitch:
         with self._lock:
             self._asked.pop(job_id, None)
 
-    def check(self, job_id: str, event: Progress | Painted) -> None:
+    def check(self, job_id: str, event: Progress | Painted | Answered) -> None:
         """Raise what was asked for, at the points where it may happen: a skip between the steps of a picture,
         an end after the picture when its whole batch has been handed over."""
         with self._lock:
             asked = self._asked.get(job_id)
             skip = asked is Stop.SKIP and isinstance(event, Progress) and event.step > 0
-            if skip or (asked is Stop.SKIP and isinstance(event, Painted)):  # too late: the next one is not meant
+            if skip or (
+                asked is Stop.SKIP and isinstance(event, Painted | Answered)
+            ):  # too late: the next one is not meant
                 del self._asked[job_id]
         if skip:
             raise PictureSkipped
         if isinstance(event, Painted) and not event.last_of_batch:
             return
-        if asked is Stop.NOW or (asked is Stop.AFTER_PICTURE and isinstance(event, Painted)):
+        if asked is Stop.NOW or (asked is Stop.AFTER_PICTURE and isinstance(event, Painted | Answered)):
             raise JobCancelled
 
 
 def attempt(engine: Engine, job: Job, emit: Emit, switch: StopSwitch) -> None:
     """Run a job inside a worker: everything that happens becomes an event, the last of which ends the job."""
 
-    def report(event: Progress | Painted) -> None:
+    def report(event: Progress | Painted | Answered) -> None:
         emit(event)
         switch.check(job.id, event)
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 
-from modules.schema.events import TERMINAL, JobEvent, PictureReady, Progress, Queued, Started
+from modules.schema.events import TERMINAL, AnswerReady, JobEvent, PictureReady, Progress, Queued, Started
 
 
 class Feed:
@@ -33,7 +33,11 @@ class Feed:
     @property
     def holds_pictures(self) -> bool:
         """Whether pictures are kept in here because they are not on disk."""
-        return any(isinstance(event, PictureReady) and event.png is not None for event in self._kept)
+        return any(
+            (isinstance(event, PictureReady) and event.png is not None)
+            or (isinstance(event, AnswerReady) and event.path is None and event.files)
+            for event in self._kept
+        )
 
     def publish(self, event: JobEvent) -> None:
         """Say something to all listeners."""

@@ -19,10 +19,12 @@ class InlineBackend:
         self._building = threading.Lock()
         self._running: str | None = None
         self._closed = False
+        self._starting: threading.Thread | None = None
 
     def start(self) -> None:
         """Build the engine in a thread of its own."""
-        threading.Thread(target=self._prepared, name="engine-start", daemon=True).start()
+        self._starting = threading.Thread(target=self._prepared, name="engine-start", daemon=True)
+        self._starting.start()
 
     def run(self, job: Job, emit: Emit) -> None:
         """Run a job here and now. Raises WorkerDied when there is no engine."""
@@ -41,12 +43,18 @@ class InlineBackend:
         return self._status
 
     def close(self) -> None:
-        """Stop the job that runs, and forget the engine."""
+        """Stop the job that runs, and forget the engine.
+
+        One that is still being built is waited for: torch does not bear the end of the program while it is loaded.
+        """
         self._closed = True
         self._status = WorkerStatus(ready=False)
         self._engine = None
         if self._running is not None:
             self._switch.ask(self._running, Stop.NOW)
+        if self._starting is not None:
+            self._starting.join()
+            self._engine = None
 
     def _prepared(self) -> Engine | None:
         with self._building:

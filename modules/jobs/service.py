@@ -13,6 +13,8 @@ from modules.jobs.backend import Backend
 from modules.jobs.feed import Feed
 from modules.schema.errors import InvalidRequest, JobExists, KararliError, WorkerDied
 from modules.schema.events import (
+    Answered,
+    AnswerReady,
     Cancelled,
     ClipReady,
     EngineEvent,
@@ -73,7 +75,7 @@ class Jobs:
         """Take up the jobs that an earlier run of the program left behind; their finished pictures are kept."""
         with self._accepting:
             for job in self._archive.unfinished():
-                self._enqueue(job, self._archive.pictures(job.id))
+                self._enqueue(job, [*self._archive.pictures(job.id), *self._archive.answers(job.id)])
 
     def keep_picture(self, data: bytes) -> str:
         """Keep an input picture's file; returns the digest by which requests refer to it.
@@ -82,8 +84,20 @@ class Jobs:
         """
         return self._archive.inputs.add(data)
 
+    @property
+    def largest_film(self) -> int:
+        """MB that an input video has at most."""
+        return self._archive.inputs.largest_film
+
+    def keep_film(self, path: Path) -> str:
+        """Keep an input video's file; returns the digest by which requests refer to it.
+
+        Raises InvalidRequest with a sentence when it is not a video that can be used, OSError when the disk refuses.
+        """
+        return self._archive.inputs.add_film(path)
+
     def input_picture(self, digest: str) -> bytes:
-        """The file of an input picture. Raises InvalidRequest when it is not there."""
+        """The file of an input picture. Raises InvalidRequest when it is not here (any more)."""
         return self._archive.inputs.read(digest)
 
     def folder(self, folder: str) -> list[Path]:
@@ -197,10 +211,10 @@ class Jobs:
             self._dispatcher.join(PATIENCE)
         self._archive.close()
 
-    def _enqueue(self, job: Job, kept: Iterable[PictureReady] = ()) -> None:
+    def _enqueue(self, job: Job, kept: Iterable[PictureReady | AnswerReady] = ()) -> None:
         feed = Feed()
-        for picture in kept:
-            feed.publish(picture)
+        for result in kept:
+            feed.publish(result)
         with self._changed:
             self._feeds[job.id] = feed
             self._queue.append(job)
@@ -233,7 +247,7 @@ class Jobs:
         feed = self._feeds[job.id]
         self._archive.set_state(job.id, "running")
         try:
-            job = replace(job, inputs=self._archive.inputs_of(job))
+            job = replace(job, inputs=self._archive.inputs_of(job), films=self._archive.films_of(job))
         except KararliError as error:
             self._end(job, Failed(str(error)))
             return
@@ -329,23 +343,24 @@ class _Delivery:
         self.problem = ""
 
     def __call__(self, event: EngineEvent) -> None:
-        if isinstance(event, Painted):
+        if isinstance(event, Painted | Answered):
             self._keep(event)
         elif isinstance(event, Finished | Failed | Cancelled):
             self._end(self._job, Failed(self.problem) if self.problem else event)
         else:
             self._feed.publish(event)
 
-    def _keep(self, painted: Painted) -> None:
+    def _keep(self, result: Painted | Answered) -> None:
         try:
-            self._feed.publish(self._archive.keep(self._job, painted))
-            self.finished = painted.index + 1
+            self._feed.publish(self._archive.keep(self._job, result))
+            self.finished = result.index + 1
         except Exception as error:  # a full or read-only disk, a folder that is gone, a database that does not answer
-            logging.getLogger(__name__).exception("A picture of job %s could not be saved", self._job.id)
-            self._feed.publish(self._archive.encode(self._job, painted))
+            logging.getLogger(__name__).exception("A result of job %s could not be saved", self._job.id)
+            self._feed.publish(self._archive.encode(self._job, result))
             reason = getattr(error, "strerror", None) or type(error).__name__
+            what = "picture" if isinstance(result, Painted) else "answer"
             self.problem = (
-                f"The picture could not be saved in {self._archive.outputs} ({reason}). Make room there and check its"
+                f"The {what} could not be saved in {self._archive.outputs} ({reason}). Make room there and check its"
                 " permissions; what is shown here can still be downloaded."
             )
             self._backend.stop(self._job.id, Stop.NOW)

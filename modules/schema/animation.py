@@ -9,8 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from modules.schema.base import LARGEST_SEED, RANDOM_SEED, Digest, Frozen
 from modules.schema.easing import Easing, check_curve, check_expression, eased
+from modules.schema.values import LARGEST_SEED, RANDOM_SEED, Digest, Frozen
 
 MOST_FRAMES = 18_000
 """Frames of one animation: ten minutes at 30 a second."""

@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
+from modules.schema.captioning import Description
+from modules.schema.divergence import Scores
 from modules.schema.media import Clip, Picture
 from modules.schema.requests import Request
 from modules.schema.results import Environment, Result, Runtime
@@ -24,7 +26,8 @@ class Job:
 
     `finished` pictures were delivered by an earlier attempt and are not made again. `save=False` keeps the pictures off
     the disk: they are in the events only. `inputs` holds the input pictures' files by their digests while a worker has
-    the job, wherever that runs; a job that waits holds none.
+    the job, wherever that runs; a job that waits holds none. `films` says where the input videos lie: these are
+    too large to be sent, so the worker has to reach that folder.
     """
 
     id: str
@@ -32,6 +35,7 @@ class Job:
     finished: int = 0
     save: bool = True
     inputs: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
+    films: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
 
 
 class Stop(StrEnum):
@@ -86,6 +90,38 @@ class Painted:
     picture: Picture
     environment: Environment
     last_of_batch: bool
+
+
+Answer: TypeAlias = Description | Scores
+"""What a task comes to that does not paint."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Result `index` of the job is there, in words. `files` are what belongs to it, by name with ending."""
+
+    index: int
+    answer: Answer
+    environment: Environment
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
+
+
+@dataclass(frozen=True)
+class AnswerReady:
+    """Result `index` of the job: with its record on disk at `path`, or in memory only when it was not to be saved.
+
+    `files` are what belongs to it: paths of saved files, else their bytes.
+    """
+
+    index: int
+    answer: Answer
+    path: Path | None = None
+    files: Mapping[str, Path | bytes] = field(default_factory=dict[str, Path | bytes], repr=False)
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes; None when there is none of that name. Raises OSError when the saved file is gone."""
+        file = self.files.get(name)
+        return file.read_bytes() if isinstance(file, Path) else file
 
 
 @dataclass(frozen=True)
@@ -153,10 +189,12 @@ class WorkerStatus:
     problem: str = ""
 
 
-EngineEvent: TypeAlias = Progress | Painted | Finished | Failed | Cancelled
+EngineEvent: TypeAlias = Progress | Painted | Answered | Finished | Failed | Cancelled
 """What a worker says."""
 
-JobEvent: TypeAlias = Queued | Started | Progress | PictureReady | ClipReady | Requeued | Finished | Failed | Cancelled
+JobEvent: TypeAlias = (
+    Queued | Started | Progress | PictureReady | ClipReady | AnswerReady | Requeued | Finished | Failed | Cancelled
+)
 """What someone who watches a job hears."""
 
 TERMINAL = (Finished, Failed, Cancelled)
@@ -170,5 +208,5 @@ class PictureSkipped(Exception):
     """Raised by `report` inside the engine when the picture at hand is to be left."""
 
 
-Report: TypeAlias = Callable[[Progress | Painted], None]
+Report: TypeAlias = Callable[[Progress | Painted | Answered], None]
 """How a task tells where it stands. May raise JobCancelled or PictureSkipped."""

@@ -22,7 +22,7 @@ def flat_name(model: type[BaseModel], path: str) -> str:
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """The paths of all values that can be given, those of nested models too, with their fields. What is marked with
-    `resolved` is decided when a request is submitted."""
+    `resolved` is not given as a value: it is decided when a request is submitted, or follows from files."""
     for name, field in model.model_fields.items():
         marks = field.json_schema_extra
         if isinstance(marks, dict) and "resolved" in marks:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from modules.schema.events import Painted
-from modules.schema.requests import LARGEST_SEED, Request
+from modules.schema.requests import LARGEST_SEED, Img2Img, Request, Upscale
 from modules.schema.results import UsedFile
 
 FORMAT = 1
@@ -29,7 +29,7 @@ class Record(BaseModel):
 
     format: int = Field(default=FORMAT, ge=1)
     request: dict[str, Any]
-    """The resolved request of the whole job."""
+    """The resolved request of the whole job; where each picture of it has a source of its own, of this one alone."""
     index: int = Field(ge=0)
     """Which picture of the job, from 0."""
     seed: int = Field(ge=0, le=2 * LARGEST_SEED)
@@ -52,9 +52,12 @@ def record_of(request: Request, painted: Painted, version: str) -> Record:
     """The record of a picture of that job, painted by that version of this program."""
     environment = painted.environment.runtime.model_dump()
     libraries = {name: environment.pop(name) for name in ("torch", "diffusers", "transformers")}
+    index = painted.index
+    if isinstance(request, Upscale) or (isinstance(request, Img2Img) and request.series.pictures):
+        request, index = request.alone(index), 0  # the others' digests and names are none of this picture's business
     return Record(
         request=request.model_dump(mode="json"),
-        index=painted.index,
+        index=index,
         seed=painted.seed,
         pixels=painted.picture.digest(),
         files=painted.environment.files,

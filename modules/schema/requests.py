@@ -20,10 +20,17 @@ from modules.schema.animation import (
     place_at,
     total_frames,
 )
-from modules.schema.base import LARGEST_SEED as LARGEST_SEED
-from modules.schema.base import RANDOM_SEED as RANDOM_SEED
-from modules.schema.base import Digest as Digest
-from modules.schema.base import Frozen as Frozen
+from modules.schema.captioning import Caption, Interrogate
+from modules.schema.divergence import Divergence
+from modules.schema.values import LARGEST_SEED as LARGEST_SEED
+from modules.schema.values import RANDOM_SEED as RANDOM_SEED
+from modules.schema.values import Digest, FileStem, Frozen
+
+MOST_PICTURES = 500
+"""Pictures that one job starts from."""
+
+Size: TypeAlias = tuple[int, int]
+"""Width and height in pixels."""
 
 
 class Sampling(Frozen):
@@ -83,6 +90,9 @@ class Filled(Frozen):
     prompts: tuple[str, ...] = ()
     """The words of each picture of the job."""
     negative_prompts: tuple[str, ...] = ()
+    hires_prompts: tuple[str, ...] = ()
+    """Of the second pass, where that has words of its own with wildcards."""
+    hires_negative_prompts: tuple[str, ...] = ()
 
 
 class Seeding(Frozen):
@@ -259,8 +269,10 @@ class Painting(Frozen):
 
     @model_validator(mode="after")
     def _every_picture_has_words(self) -> Self:
-        drawn = {len(self.filled.prompts), len(self.filled.negative_prompts)}
-        if drawn not in ({0}, {self.picture_count}):
+        filled = self.filled
+        drawn = {len(filled.prompts), len(filled.negative_prompts)}
+        second = {len(filled.hires_prompts), len(filled.hires_negative_prompts)}
+        if any(found not in ({0}, {self.picture_count}) for found in (drawn, second)):
             raise ValueError(f"the words of {self.picture_count} pictures are needed; leave them out to draw them anew")
         return self
 
@@ -305,6 +317,10 @@ class Painting(Frozen):
 
     def inputs(self) -> tuple[str, ...]:
         """The digests of the input pictures that the request refers to."""
+        return ()
+
+    def films(self) -> tuple[str, ...]:
+        """The digests of the input videos that the request refers to."""
         return ()
 
 
@@ -373,6 +389,24 @@ class Txt2Img(Painting):
     task: Literal["txt2img"] = "txt2img"
     hires: Hires = Field(default=Hires(), json_schema_extra={"prefix": True})
 
+    def hires_words_of(self, index: int) -> tuple[str, str]:
+        """The prompt and the negative prompt of picture `index` in the second pass."""
+        prompt, negative_prompt = self.words_of(index)
+        hires, filled = self.hires, self.filled
+        if not filled.hires_prompts:
+            return hires.prompt or prompt, hires.negative_prompt or negative_prompt
+        return filled.hires_prompts[index] or prompt, filled.hires_negative_prompts[index] or negative_prompt
+
+    def alone(self, index: int) -> Self:
+        """The request that paints picture `index` of the job and no other."""
+        one, filled = super().alone(index), self.filled
+        if not filled.hires_prompts:
+            return one
+        prompt, negative_prompt = filled.hires_prompts[index], filled.hires_negative_prompts[index]
+        drawn = {"hires_prompts": (prompt,), "hires_negative_prompts": (negative_prompt,)}
+        hires = self.hires.model_copy(update={"prompt": prompt, "negative_prompt": negative_prompt})
+        return one.model_copy(update={"hires": hires, "filled": one.filled.model_copy(update=drawn)})
+
     def inputs(self) -> tuple[str, ...]:
         """The digest of a first pass that is not to be painted again."""
         return (self.hires.first_pass,) if self.hires.enabled and self.hires.first_pass else ()
@@ -408,6 +442,9 @@ class FromPicture(Painting):
         return (self.picture,) if self.picture else ()
 
 
+NO_ENCODER_NOISE = -1
+
+
 class Resized(FromPicture):
     """What the tasks have in common that bring the picture to a size first."""
 
@@ -417,10 +454,38 @@ class Resized(FromPicture):
         description="How the picture is brought to width x height: stretched; cropped; its edges drawn out; or its"
         " latents stretched.",
     )
+    encoder_noise: int = Field(
+        default=NO_ENCODER_NOISE,
+        ge=NO_ENCODER_NOISE,
+        le=1_000_000,
+        title="Encoder noise",
+        description="To equal pictures of AUTOMATIC1111's program, which encodes with chance: how many numbers its"
+        " generator had given since the seed; -1: no chance.",
+    )
+
+
+class Series(Frozen):
+    """Several pictures to start from in place of one, with one result for each."""
+
+    pictures: tuple[Digest, ...] = Field(
+        default=(), max_length=MOST_PICTURES, title="Pictures", description="The pictures to start from, by digests."
+    )
+    names: tuple[FileStem, ...] = Field(
+        default=(), max_length=MOST_PICTURES, title="Names", description="What the results are called."
+    )
+    sizes: tuple[Size, ...] = ()
+    """Width and height of each result; decided when the request is submitted."""
+
+    @model_validator(mode="after")
+    def _each_picture_has_a_name(self) -> Self:
+        for what in (self.names, self.sizes):
+            if what and len(what) != len(self.pictures):
+                raise ValueError(f"there are {len(self.pictures)} pictures, and {len(what)} names or sizes for them")
+        return self
 
 
 class Img2Img(Resized):
-    """A picture from words and another picture."""
+    """A picture from words and another picture, or several from several."""
 
     task: Literal["img2img"] = "img2img"
     upscaler: str = Field(
@@ -436,6 +501,31 @@ class Img2Img(Resized):
         description="For InstructPix2Pix checkpoints: how strictly the result follows the picture.",
         json_schema_extra={"step": 0.05},
     )
+    series: Series = Field(default=Series(), json_schema_extra={"resolved": True})
+
+    @model_validator(mode="after")
+    def _one_result_each(self) -> Self:
+        if self.series.pictures and self.batch_size * self.batch_count > 1:
+            raise ValueError("several pictures have one result each; take 1 for batch count and batch size")
+        return self
+
+    @property
+    def picture_count(self) -> int:
+        """How many pictures the whole job makes."""
+        return len(self.series.pictures) or super().picture_count
+
+    def alone(self, index: int) -> Self:
+        """The request that paints picture `index` of the job and no other."""
+        one = super().alone(index)
+        if not self.series.pictures:
+            return one
+        width, height = self.series.sizes[index]
+        own = {"picture": self.series.pictures[index], "width": width, "height": height, "series": Series()}
+        return one.model_copy(update=own)
+
+    def inputs(self) -> tuple[str, ...]:
+        """The digests of the pictures to start from."""
+        return tuple(dict.fromkeys(self.series.pictures)) or super().inputs()
 
 
 MaskedContent: TypeAlias = Literal["fill", "original", "latent noise", "latent nothing"]
@@ -546,10 +636,6 @@ class Outpaint(FromPicture):
         if max(sides) and self.canvas.rounds > max(sides):
             raise ValueError(f"{self.canvas.rounds} rounds are more than there are new pixels; take fewer")
         return self
-
-
-Size: TypeAlias = tuple[int, int]
-"""Width and height in pixels."""
 
 
 class Tiles(Frozen):
@@ -669,14 +755,6 @@ class Faces(Frozen):
     )
 
 
-MOST_PICTURES = 500
-"""Pictures of one upscaling job."""
-
-_OK = r"[^/\\\x00-\x1f\x7f<>:\"|?*"
-FileStem: TypeAlias = Annotated[str, Field(pattern=rf"^({_OK}. ]({_OK}]{{0,98}}{_OK}. ])?)?$")]
-"""A file's name without folders and ending, as every system takes it; empty where there is none."""
-
-
 class Upscale(Frozen):
     """Pictures made larger, one result for each."""
 
@@ -726,6 +804,10 @@ class Upscale(Frozen):
     def inputs(self) -> tuple[str, ...]:
         """The digests of the pictures."""
         return self.pictures
+
+    def films(self) -> tuple[str, ...]:
+        """There are no videos."""
+        return ()
 
 
 class Redrawing(Frozen):
@@ -859,7 +941,7 @@ class Interpolate(Painting):
         return len(self.chosen) or self.frame_count
 
     @property
-    def films(self) -> bool:
+    def makes_clip(self) -> bool:
         """Whether a clip is made of what is painted."""
         return not self.chosen
 
@@ -908,6 +990,14 @@ class Interpolate(Painting):
 
 
 Request: TypeAlias = Annotated[
-    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale | Interpolate, Field(discriminator="task")
+    Txt2Img | Img2Img | Inpaint | Outpaint | Upscale | SdUpscale | Interpolate | Caption | Interrogate | Divergence,
+    Field(discriminator="task"),
 ]
 """Every task's request, told apart by `task`."""
+
+
+def result_names(request: Request) -> tuple[str, ...]:
+    """What the results are called, one name each; none where they are numbered."""
+    if isinstance(request, Upscale):
+        return request.names
+    return request.series.names if isinstance(request, Img2Img) else ()

@@ -7,11 +7,21 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from modules.schema.errors import KararliError
-from modules.schema.events import FIRST_FRAME, LAST_FRAME, ClipReady, Job, Painted, PictureReady
+from modules.schema.events import (
+    FIRST_FRAME,
+    LAST_FRAME,
+    Answered,
+    AnswerReady,
+    ClipReady,
+    Job,
+    Painted,
+    PictureReady,
+)
 from modules.schema.media import Clip
-from modules.schema.requests import Interpolate, Request, Upscale
+from modules.schema.requests import Interpolate, Request, Upscale, result_names
 from modules.settings import Settings
-from modules.storage.database import ClipRow, Database, JobRow, PictureRow
+from modules.storage.answers import AnswerFiles, read_answer
+from modules.storage.database import AnswerRow, ClipRow, Database, JobRow, PictureRow
 from modules.storage.files import PictureFiles, encode_png
 from modules.storage.filming import ENDINGS, Shot, Tell, film
 from modules.storage.folders import InputRoot
@@ -33,8 +43,8 @@ class Archive:
         self.outputs = settings.outputs
         self._owner = owner
         self._database = Database(settings.database)
-        self._files = PictureFiles(settings.outputs)
-        self.inputs = Inputs(settings.inputs)
+        self._files, self._answers = PictureFiles(settings.outputs), AnswerFiles(settings.outputs)
+        self.inputs = Inputs(settings.inputs, settings.largest_video)
         self.frames = Frames(settings.frames)
         self.input_root = InputRoot(settings.input_root)
 
@@ -47,16 +57,28 @@ class Archive:
         """Record where a job stands: queued, running, done, failed or cancelled."""
         self._database.set_state(job_id, state, reason)
 
-    def keep(self, job: Job, painted: Painted) -> PictureReady:
-        """Encode a picture with its parameters, save and record it (unless the job's are not to be saved).
+    def keep(self, job: Job, result: Painted | Answered) -> PictureReady | AnswerReady:
+        """Encode a picture with its parameters, save and record it (unless the job's are not to be saved); an answer
+        likewise.
 
         Raises OSError when the disk refuses.
         """
-        picture = self.encode(job, painted)
-        if films(job.request):
-            return replace(picture, path=self.frames.keep(job.id, painted.index, picture.read()), png=None)
+        if isinstance(result, Painted) and makes_clip(job.request):
+            frame = self._encode_picture(job, result)
+            return replace(frame, path=self.frames.keep(job.id, result.index, frame.read()), png=None)
         if not job.save:
-            return picture
+            return self.encode(job, result)
+        return self._keep_picture(job, result) if isinstance(result, Painted) else self._keep_answer(job, result)
+
+    def _keep_answer(self, job: Job, answered: Answered) -> AnswerReady:
+        ready = self._answers.save(job.request, answered)
+        assert ready.path is not None
+        path, answer = ready.path.relative_to(self.outputs).as_posix(), answered.answer.model_dump_json()
+        self._database.set_answer(AnswerRow(job_id=job.id, position=answered.index, path=path, answer=answer))
+        return ready
+
+    def _keep_picture(self, job: Job, painted: Painted) -> PictureReady:
+        picture = self._encode_picture(job, painted)
         row = PictureRow(
             job_id=job.id,
             position=painted.index,
@@ -74,8 +96,13 @@ class Archive:
         )
         return replace(picture, path=path, png=None)
 
-    def encode(self, job: Job, painted: Painted) -> PictureReady:
-        """The picture with its parameters and its record, in memory only."""
+    def encode(self, job: Job, result: Painted | Answered) -> PictureReady | AnswerReady:
+        """The picture with its parameters and its record, or the answer, in memory only."""
+        if isinstance(result, Answered):
+            return AnswerReady(result.index, result.answer, files=dict(result.files))
+        return self._encode_picture(job, result)
+
+    def _encode_picture(self, job: Job, painted: Painted) -> PictureReady:
         infotext, record = self._infotext(job.request, painted), write_record(job.request, painted)
         return PictureReady(painted.index, painted.seed, infotext, png=encode_png(painted.picture, infotext, record))
 
@@ -85,7 +112,7 @@ class Archive:
         The frames of a complete clip are removed, unless they are to be kept. Raises KararliError or OSError.
         """
         request = job.request
-        if not isinstance(request, Interpolate) or not request.films:
+        if not isinstance(request, Interpolate) or not request.makes_clip:
             return None
         earlier, paths = self.clip(job.id), self.frames.paths(job.id)
         if earlier is not None and earlier.complete:
@@ -126,6 +153,10 @@ class Archive:
         if follows and (paths := self.frames.paths(job.id)[: job.finished]):
             found |= {FIRST_FRAME: paths[0].read_bytes(), LAST_FRAME: paths[-1].read_bytes()}
         return found
+
+    def films_of(self, job: Job) -> dict[str, Path]:
+        """Where the videos lie that a worker needs for a job. Raises KararliError when one is gone."""
+        return {digest: self.inputs.path(digest) for digest in job.request.films()}
 
     def state(self, job_id: str) -> str:
         """Where a job stands, as set_state() was told; "" when there is none."""
@@ -175,6 +206,12 @@ class Archive:
         found = [PictureReady(row.position, row.seed, row.infotext, self.outputs / Path(row.path)) for row in rows]
         return [picture for picture in found if picture.path is not None and picture.path.is_file()]
 
+    def answers(self, job_id: str) -> list[AnswerReady]:
+        """A job's answers that are on disk."""
+        rows = self._database.answers(job_id)
+        found = (read_answer(self.outputs / Path(row.path), row.position, row.answer) for row in rows)
+        return [answer for answer in found if answer is not None]
+
     def job(self, job_id: str) -> Job | None:
         """A job of this or an earlier run of the program."""
         row = self._database.job(job_id)
@@ -200,10 +237,11 @@ class Archive:
             request = _REQUESTS.validate_json(row.request)
         except ValidationError:
             return None
-        if films(request):
+        if makes_clip(request):
             finished = request.picture_count if self._is_filmed(row.id) else len(self.frames.paths(row.id))
         else:
-            finished = max((picture.index + 1 for picture in self.pictures(row.id)), default=0)
+            results = [*self.pictures(row.id), *self.answers(row.id)]
+            finished = max((result.index + 1 for result in results), default=0)
         return Job(row.id, request, finished, row.save)
 
     def _is_filmed(self, job_id: str) -> bool:
@@ -211,11 +249,12 @@ class Archive:
         return clip is not None and clip.complete
 
 
-def films(request: Request) -> bool:
+def makes_clip(request: Request) -> bool:
     """Whether a request's pictures are frames of a clip."""
-    return isinstance(request, Interpolate) and request.films
+    return isinstance(request, Interpolate) and request.makes_clip
 
 
 def _own_name(request: Request, index: int) -> str:
     """What the picture's source is called; "" for pictures that are numbered."""
-    return request.names[index] if isinstance(request, Upscale) and request.names else ""
+    names = result_names(request)
+    return names[index] if names else ""

@@ -71,6 +71,21 @@ class ClipRow(Base):
     created: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
 
 
+class AnswerRow(Base):
+    """A result in words; `path` of its record is relative to outputs/."""
+
+    __tablename__ = "answers"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    position: Mapped[int]
+    """Which result of the job, from 0."""
+    path: Mapped[str]
+    answer: Mapped[str]
+    """schema.events.Answer as JSON."""
+    created: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
 class Database:
     """The tables. Each method is one transaction."""
 
@@ -103,6 +118,19 @@ class Database:
         """A job's clip."""
         with self._sessions() as session:
             return session.get(ClipRow, job_id)
+
+    def set_answer(self, row: AnswerRow) -> None:
+        """Record an answer, in place of an earlier record of the same one. Raises OSError when the disk refuses."""
+        earlier = delete(AnswerRow).where(AnswerRow.job_id == row.job_id, AnswerRow.position == row.position)
+        with _disk_errors(), self._sessions.begin() as session:
+            session.execute(earlier)
+            session.merge(row)
+
+    def answers(self, job_id: str) -> Sequence[AnswerRow]:
+        """A job's answers, in their order."""
+        query = select(AnswerRow).where(AnswerRow.job_id == job_id).order_by(AnswerRow.position)
+        with self._sessions() as session:
+            return session.scalars(query).all()
 
     def set_state(self, job_id: str, state: str, reason: str = "") -> None:
         """Record where a job stands."""

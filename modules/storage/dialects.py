@@ -16,6 +16,9 @@ PLAIN_MEANT_UNIFORM = frozenset(
 )
 """Samplers whose bare name meant the model's own levels then, and whose Automatic means something else since."""
 
+WITHOUT_SCHEDULE = frozenset({"DDIM", "DDIM CFG++", "PLMS", "UniPC"})
+"""Samplers for which A1111 writes down the schedule that is chosen, and does not follow it."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -51,6 +54,8 @@ def modern(pairs: Mapping[str, str]) -> dict[str, str]:
         _hires_of_old(today, int(match[1]), int(match[2]))
     if "Sampler" in today and "Schedule type" not in today:
         today["Sampler"], today["Schedule type"] = split_joined(today["Sampler"])
+    if today.get("Sampler") in WITHOUT_SCHEDULE and not today.get("Version", "").startswith("Kararli"):
+        today["Schedule type"] = "Automatic"
     if ETA_OF_DDIM in today:
         today[ETA] = today.pop(ETA_OF_DDIM)
     if "RNG" not in today and "Steps" in today:

@@ -117,13 +117,13 @@ def _name(temporary: Path, folder: Path, names: Iterator[str], record: Callable[
         path = folder / name
         if not path.exists():
             record(path)
-            if _take(temporary, path):
+            if take_name(temporary, path):
                 _sync_folder(folder)
                 return path
     raise AssertionError("counting does not end")
 
 
-def _take(temporary: Path, path: Path) -> bool:
+def take_name(temporary: Path, path: Path) -> bool:
     """Give the file that name in one step; False when another file has it."""
     try:
         if os.name == "nt":

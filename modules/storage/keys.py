@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from modules.schema.animation import Camera, Filming, Keyframe
-from modules.schema.requests import RANDOM_SEED
+from modules.schema.requests import NO_ENCODER_NOISE, RANDOM_SEED
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ ROWS = (
     Row("Denoising strength", ("hires.strength",), NUMBER, absent=(0.7,), always=True, when="hires.enabled"),
     Row("Noise multiplier", ("noise_multiplier",), NUMBER, absent=(1.0,)),
     Row("Resize mode", ("resize_mode",), absent=("stretch",)),
+    Row("Encoder noise", ("encoder_noise",), WHOLE, absent=(NO_ENCODER_NOISE,)),
     Row("Input picture", ("picture",)),
     Row("Refiner", ("refiner.checkpoint",), TITLE, absent=("",)),
     Row("Refiner switch at", ("refiner.switch_at",), NUMBER, absent=(0.8,)),

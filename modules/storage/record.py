@@ -7,6 +7,7 @@ from modules.schema.errors import KararliError
 from modules.schema.events import Painted
 from modules.schema.record import FORMAT, Record, record_of
 from modules.schema.requests import Request
+from modules.schema.values import Telling
 
 LARGEST_RECORD = 1_000_000
 """Characters of a record that are read."""
@@ -49,6 +50,8 @@ def request_of(record: Record) -> Request:
             f"This version cannot run what the picture asks for ({place}: {first['msg']}). It was made by Kararli"
             f" {record.versions.get('kararli', '?')}; use that version, or a later one."
         ) from None
+    if isinstance(request, Telling):
+        raise UnreadableRecord("The record in this picture asks for words, which no picture is made by.")
     if record.index >= request.picture_count or record.seed != request.seed_of(record.index):
         raise UnreadableRecord("The record in this picture contradicts itself: its seed is not that of its request.")
     return request

@@ -79,7 +79,7 @@ def _controls(form: Form[Interpolate], page: Page) -> Filler:
         add_counter(page, prompt)
         add_counter(page, form.textbox("negative_prompt", lines=1, max_lines=8), negative=True)
         form.dropdown("text_path", literal_choices(page, PATHS))
-    filler = page.fillers["animate"] = Filler(page, form, Interpolate, prompt)
+    filler = page.fillers["animate"] = Filler(page, form, prompt)
     with gr.Accordion(say("Pictures and orbits"), open=False), gr.Row():
         form.slider("strength")
         form.slider("orbit")

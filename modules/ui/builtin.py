@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 from modules.plugins.hookspecs import hookimpl
 from modules.ui.animate import animate_tab
+from modules.ui.captioning import captioning_tab
+from modules.ui.divergence import divergence_tab
 from modules.ui.img2img import img2img_tab
 from modules.ui.inpaint import inpaint_tab
 from modules.ui.outpaint import outpaint_tab
@@ -14,7 +16,7 @@ from modules.ui.upscale import upscale_tab
 
 
 @hookimpl
-def register_tabs() -> Mapping[str, Callable[[Page], None]]:
+def register_tabs() -> Mapping[str, Callable[[Page], object]]:
     """The tabs of this folder, in the order of the page; the last one sends to those before it."""
     return {
         "txt2img": txt2img_tab,
@@ -23,5 +25,7 @@ def register_tabs() -> Mapping[str, Callable[[Page], None]]:
         "outpaint": outpaint_tab,
         "animate": animate_tab,
         "upscale": upscale_tab,
+        "Video captioning": captioning_tab,
+        "divergence": divergence_tab,
         "PNG info": pnginfo_tab,
     }

@@ -25,18 +25,23 @@ class Form(Generic[Model]):
     """
 
     def __init__(self, model: type[Model], translate: Translate, prefix: str = "") -> None:
-        self._model, self._translate, self.prefix = model, translate, prefix
+        self.model, self._translate, self.prefix = model, translate, prefix
         self._controls: dict[str, Component] = {}
+        self._beside: dict[str, Component] = {}
 
     def add(self, path: str, control: Component) -> Component:
         """Take a control made elsewhere for the value at `path`."""
-        field_at(self._model, path)
+        field_at(self.model, path)
         self._controls[path] = control
         return control
 
+    def add_beside(self, name: str, control: Component) -> None:
+        """Take a control for what is no value of the request: handlers get it by that name, None where it is empty."""
+        self._beside[name] = control
+
     def slider(self, path: str, **options: Any) -> gr.Slider:
         """A number between the schema's bounds."""
-        field = field_at(self._model, path)
+        field = field_at(self.model, path)
         low, high = bounds(field)
         step = _extra(field).get("step") or _multiple(field) or 1
         control = gr.Slider(**{**self._common(path, field), "minimum": low, "maximum": high, "step": step, **options})
@@ -67,7 +72,7 @@ class Form(Generic[Model]):
 
     def inputs(self) -> dict[str, Component | BlockContext]:
         """The controls by their names, for Gradio's inputs_kwargs."""
-        return {self._name(path): control for path, control in self._controls.items()}
+        return {**{self._name(path): control for path, control in self._controls.items()}, **self._beside}
 
     def control(self, path: str) -> Component:
         """The control of a value."""
@@ -84,7 +89,7 @@ class Form(Generic[Model]):
             if (value := values.get(self._name(path))) is not None:
                 branch[last] = value
         try:
-            return self._model.model_validate(tree)
+            return self.model.model_validate(tree)
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
@@ -97,7 +102,7 @@ class Form(Generic[Model]):
 
     def shown(self, path: str, value: Any) -> Any:
         """The update of a control that shows a value; one for a list of nested values holds it as JSON."""
-        if _is_list_of_values(field_at(self._model, path)):
+        if _is_list_of_values(field_at(self.model, path)):
             value = json.dumps([one.model_dump(mode="json") for one in value], ensure_ascii=False)
         return gr.update(value=value)
 
@@ -110,23 +115,24 @@ class Form(Generic[Model]):
 
         handle.__doc__ = function.__doc__
         parameters = [
-            inspect.Parameter(self._name(path), inspect.Parameter.KEYWORD_ONLY, default=_default(self._model, path))
+            inspect.Parameter(self._name(path), inspect.Parameter.KEYWORD_ONLY, default=_default(self.model, path))
             for path in self._controls
         ]
+        parameters += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in self._beside]
         handle.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return handle
 
     def _common(self, path: str, field: FieldInfo | None = None) -> dict[str, Any]:
-        field = field or field_at(self._model, path)
+        field = field or field_at(self.model, path)
         return {
             "label": self._translate(field.title or path),
             "info": self._translate(field.description or ""),
-            "value": _default(self._model, path),
+            "value": _default(self.model, path),
             "elem_id": self.prefix + path.replace(".", "-"),
         }
 
     def _name(self, path: str) -> str:
-        return flat_name(self._model, path)
+        return flat_name(self.model, path)
 
     def _keep(self, path: str, control: Any) -> Any:
         self._controls[path] = control

@@ -39,14 +39,17 @@ def inpaint_tab(page: Page) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
             form = Form(Inpaint, page.translate, "inpaint-")
-            prompts = prompt_controls(form, page, "inpaint")
-            page.exchange.take("inpaint", _editor(form, page))
+            prompts = prompt_controls(form, page, "inpaint", ("picture", "mask"))
+            page.fillers["inpaint"] = prompts.filler
+            _editor(form, page)
+            page.exchange.take("inpaint")
             _masking_controls(form, page)
             sampling_controls(form, page)
             with gr.Accordion(page.translate("More"), open=False):
                 size_controls(form, page, "The picture's")
                 with gr.Row():
                     form.slider("noise_multiplier")
+                    form.number("encoder_noise")
                     form.dropdown("resize_mode", literal_choices(page, RESIZE_MODES), info=None)
             refiner_controls(form, page)
         with gr.Column(scale=6):
@@ -74,7 +77,7 @@ def mask_drawn(value: Any) -> bytes | None:
     return file.getvalue()
 
 
-def _editor(form: Form[Inpaint], page: Page) -> gr.ImageEditor:
+def _editor(form: Form[Inpaint], page: Page) -> None:
     say = page.translate
     editor = gr.ImageEditor(
         label=say("Picture: draw over what is to become new"), type="filepath", format="png", height=420,
@@ -85,7 +88,6 @@ def _editor(form: Form[Inpaint], page: Page) -> gr.ImageEditor:
     form.add("picture", editor)
     with gr.Accordion(say("Give the mask as a picture"), open=False):
         form.add("mask", gr.Image(label=say("Mask"), type="filepath", format="png", elem_id="inpaint-mask", height=200))
-    return editor
 
 
 def _masking_controls(form: Form[Inpaint], page: Page) -> None:

@@ -48,7 +48,8 @@ def outpaint_tab(page: Page) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
             form = Form(Outpaint, page.translate, "outpaint-")
-            prompts = prompt_controls(form, page, "outpaint")
+            prompts = prompt_controls(form, page, "outpaint", stays=("width", "height"))
+            page.fillers["outpaint"] = prompts.filler
             with gr.Row():
                 picture = gr.Image(
                     label=say("Picture"), type="filepath", format="png", sources=["upload", "clipboard"], height=300,
@@ -56,7 +57,7 @@ def outpaint_tab(page: Page) -> None:
                 )  # fmt: skip
                 outline = gr.HTML(elem_id="outpaint-outline")
             form.add("picture", picture)
-            page.exchange.take("outpaint", picture)
+            page.exchange.take("outpaint")
             _canvas_controls(form, page, picture, outline)
             with gr.Row():
                 form.slider("strength")

@@ -13,6 +13,7 @@ from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.media import read_image
 from modules.schema.requests import RANDOM_SEED, Painting
 from modules.schema.sampling import AUTOMATIC
+from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
 from modules.ui.prompts import add_counter, reading_controls
@@ -22,25 +23,31 @@ from modules.ui.sending import side_by_side
 
 BRUSH_COLOURS = ["#ffffff", "#e41423", "#20a03e", "#1e46d7", "#fade28", "#8020a5", "#fa8c0a", "#0c0c0c"]
 
+PROMPT_HINT = "What the picture should show. Drop a picture here, or paste its parameters, to fill the form."
+
 
 @dataclass(frozen=True)
 class Prompts:
-    """The two prompts of a tab and its button."""
+    """The two prompts of a tab, what fills its form, and its button."""
 
     prompt: gr.Textbox
     negative_prompt: gr.Textbox
+    filler: Filler
     generate: gr.Button
 
 
-def prompt_controls(form: Form[Any], page: Page, name: str) -> Prompts:
-    """Prompt, negative prompt and the button that starts."""
+def prompt_controls(
+    form: Form[Any], page: Page, name: str, pictures: Sequence[str] = ("picture",), stays: Sequence[str] = ()
+) -> Prompts:
+    """Prompt, negative prompt and the button that starts. A picture's parameters fill the form but for `stays`."""
     form.add("checkpoint", page.checkpoint)
-    prompt = form.textbox("prompt", lines=2, max_lines=12)
+    prompt = form.textbox("prompt", lines=2, max_lines=12, placeholder=page.translate(PROMPT_HINT))
     add_counter(page, prompt)
     negative = form.textbox("negative_prompt", lines=1, max_lines=8)
     add_counter(page, negative, negative=True)
+    filler = Filler(page, form, prompt, pictures, stays)
     generate = gr.Button(page.translate("Generate"), variant="primary", elem_id=f"{name}-generate")
-    return Prompts(prompt, negative, generate)
+    return Prompts(prompt, negative, filler, generate)
 
 
 def sampling_controls(form: Form[Any], page: Page) -> None:
@@ -136,8 +143,10 @@ def connect(
     prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     compare: gr.ImageSlider | None,
     name: str,
+    complete: Callable[[Any, Mapping[str, Any]], Painting] = lambda request, values: request,
 ) -> None:
-    """Let the tab paint. `prepare` puts the digests of kept pictures in the place of the page's files.
+    """Let the tab paint. `prepare` puts the digests of kept pictures in the place of the page's files, and `complete`
+    adds to the request what is no control's value.
 
     Without `compare` the tab shows what was before and after by itself.
     """
@@ -146,13 +155,15 @@ def connect(
         """Paint pictures from a picture."""
         try:
             open_sides = {side: values[side] or None for side in ("width", "height")}  # an empty number comes as 0
-            request: Painting = form.read(prepare({**values, **open_sides}))
+            prepared = prepare({**values, **open_sides})
+            request = complete(form.read(prepared), values)
             job = page.jobs.submit(request)  # type: ignore[arg-type]
         except (KararliError, OSError) as error:
             yield pane.refuse(str(error))
             return
         yield from pane.watch(job.id)
 
+    prompts.filler.connect()
     gr.on(
         [prompts.generate.click, prompts.prompt.submit, prompts.negative_prompt.submit],
         form.handler(start), inputs_kwargs=form.inputs(), outputs=pane.outputs(), api_name=name,

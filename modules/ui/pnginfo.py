@@ -45,6 +45,8 @@ def pnginfo_tab(page: Page) -> None:
                     buttons=["copy"], interactive=False, elem_id="info-record",
                 )  # fmt: skip
 
+    page.exchange.take("PNG info", picture)
+
     def read(path: str | None) -> tuple[Any, ...]:
         hidden = gr.update(value=None, visible=False)
         if not path:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from modules.schema.errors import KararliError
 from modules.schema.events import (
+    AnswerReady,
     Cancelled,
     Failed,
     Finished,
@@ -85,7 +86,7 @@ class ResultPane:
                 for event in burst:
                     if isinstance(event, Requeued):
                         notice = note_card(event.reason, "problem")
-                    elif not isinstance(event, PictureReady):
+                    elif not isinstance(event, PictureReady | AnswerReady):
                         updates |= self._show(event, pictures)
                 if notice and self.stage in updates:
                     updates[self.stage] = notice + updates[self.stage]

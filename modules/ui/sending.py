@@ -1,5 +1,6 @@
 """Takes a result on to another tab, and shows it beside the picture that it came from."""
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +17,36 @@ class Exchange:
     """Which tabs take a picture, by their titles, and whose results can be sent to them. Filled as tabs are built."""
 
     takers: dict[str, Any] = field(default_factory=dict[str, Any])
+    prompts: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The prompts of tabs that words can be sent to, by the tabs' titles."""
     panes: list["ResultPane"] = field(default_factory=list["ResultPane"])
 
-    def take(self, title: str, control: Any) -> None:
-        """Results may be sent to this control of the tab of that title."""
+    def take(self, title: str, control: Any = None) -> None:
+        """Results may be sent to the tab of that title: to its form (page.fillers), else to this control."""
         self.takers[title] = control
 
     def connect(self, page: "Page", tabs: gr.Tabs) -> None:
         """Called once all tabs are there: the buttons under each result."""
-        for pane in self.panes:
-            with pane.send_row:
-                for title, control in self.takers.items():
-                    button = gr.Button(
-                        f"→ {title}", size="sm", min_width=80, elem_id=f"{pane.prefix}to-{title}",
-                    )  # fmt: skip
-                    button.click(
-                        _send(title, control), [pane.chosen], [control, tabs],
-                        api_visibility="private", show_progress="hidden",
-                    )  # fmt: skip
+        for title, control in self.takers.items():
+            inbox = gr.State(("", 0))
+            """The result that was sent last, and when: the same one may be sent again."""
+            if title in page.fillers:
+                arrived = page.fillers[title].send_result(inbox.change, inbox)
+            else:
+                arrived = inbox.change(
+                    lambda sent: sent[0], [inbox], [control], api_visibility="private", show_progress="hidden"
+                )  # fmt: skip
+            arrived.then(
+                lambda title=title: gr.update(selected=title), None, [tabs], api_visibility="private",
+                show_progress="hidden",
+            )  # fmt: skip
+            for pane in self.panes:
+                with pane.send_row:
+                    button = gr.Button(f"→ {title}", size="sm", min_width=80, elem_id=f"{pane.prefix}to-{title}")
+                button.click(
+                    lambda path: (path, time.monotonic_ns()) if path else gr.skip(), [pane.chosen], [inbox],
+                    api_visibility="private", show_progress="hidden",
+                )  # fmt: skip
 
 
 def comparison(page: "Page", name: str) -> gr.ImageSlider:
@@ -52,15 +65,3 @@ def side_by_side(before: str, after: str) -> tuple[Any, str]:
             return before, after
         size, image = result.size, ImageOps.exif_transpose(source).convert("RGB")
     return ImageOps.fit(image, size, Image.Resampling.NEAREST), after
-
-
-def _send(title: str, control: Any) -> Any:
-    def send(path: str | None) -> tuple[Any, Any]:
-        if not path:
-            return gr.skip(), gr.skip()
-        value: Any = [path] if isinstance(control, gr.File) else path
-        if isinstance(control, gr.ImageEditor):
-            value = {"background": path, "layers": [], "composite": path}
-        return gr.update(value=value), gr.update(selected=title)
-
-    return send

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,12 +10,15 @@ from pydantic import ValidationError
 
 from modules.catalog.checkpoints import DEFAULT
 from modules.schema.errors import KararliError, UnusableFile
-from modules.schema.requests import RANDOM_SEED, Txt2Img
+from modules.schema.requests import RANDOM_SEED, Hires, Txt2Img
 from modules.schema.sampling import AUTOMATIC
+from modules.schema.values import Telling
+from modules.storage.reading import read_picture
+from modules.storage.record import request_of_picture
 from modules.ui.filling import Filler
 from modules.ui.form import Form
 from modules.ui.page import Page
-from modules.ui.painting import hires_controls, refiner_controls
+from modules.ui.painting import PROMPT_HINT, hires_controls, refiner_controls
 from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.results import ResultPane, Updates
 from modules.ui.seeds import seed_controls, variation_seed_in
@@ -27,9 +31,6 @@ EXAMPLES = (
     "a pink ring on a cyan background",
 )
 """Prompts that the demo checkpoint knows."""
-
-
-PROMPT_HINT = "What the picture should show. Drop a picture here, or paste its parameters, to fill the form."
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ def txt2img_controls(page: Page) -> Controls:
     say, form = page.translate, Form(Txt2Img, page.translate)
     form.add("checkpoint", page.checkpoint)
     prompt = form.textbox("prompt", lines=3, max_lines=12, autofocus=True, placeholder=say(PROMPT_HINT))
+    page.exchange.prompts["txt2img"] = prompt
     add_counter(page, prompt)
     negative = form.textbox("negative_prompt", lines=2, max_lines=8)
     add_counter(page, negative, negative=True)
-    filler = page.fillers["txt2img"] = Filler(page, form, Txt2Img, prompt)
+    filler = page.fillers["txt2img"] = Filler(page, form, prompt)
     generate = gr.Button(say("Generate"), variant="primary", elem_id="generate")
     gr.Examples([[example] for example in EXAMPLES], [prompt], label=say("The demo checkpoint knows"))
     with gr.Group():
@@ -109,12 +111,27 @@ def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
         yield _remembered(form, page, memory or {})
         shown = (memory or {}).get("job", "")
         running = page.jobs.running() or next(iter(page.jobs.waiting()), None)
-        if running is not None and page.jobs.latest(shown) is None:
+        if running is not None and not isinstance(running.request, Telling) and page.jobs.latest(shown) is None:
             shown = running.id
         if page.jobs.knows(shown):
             yield from pane.watch(shown)
 
+    def enlarge(chosen: str | None, **values: Any) -> Iterator[Updates]:
+        """Hires fix for a picture that is there, without a first pass."""
+        try:
+            job = page.jobs.submit(enlarged_later(page, form.read(values).hires, chosen))
+        except (KararliError, OSError) as error:
+            yield pane.refuse(str(error))
+            return
+        yield from pane.watch(job.id)
+
     outputs = [*pane.outputs(), page.memory]
+    with pane.send_row:
+        hires = gr.Button(page.translate("Hires fix"), size="sm", min_width=80, elem_id="to-hires")
+    hires.click(
+        enlarge, inputs_kwargs={"chosen": pane.chosen, **form.inputs()}, outputs=pane.outputs(),
+        api_visibility="private", concurrency_limit=None, show_progress="hidden",
+    )  # fmt: skip
     gr.on(
         [controls.generate.click, controls.prompt.submit, controls.negative_prompt.submit],
         form.handler(start), inputs_kwargs=form.inputs(),
@@ -133,6 +150,21 @@ def _connect(page: Page, controls: Controls, pane: ResultPane) -> None:
         variation_seed_in, [pane.parameters], [form.control("seeding.variation_seed")], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
+
+
+def enlarged_later(page: Page, hires: Hires, path: str | None) -> Txt2Img:
+    """What paints a picture of txt2img's once more, larger, as the form's hires fix says. Raises KararliError."""
+    if not path:
+        raise KararliError("There is no picture yet.")
+    data = Path(path).read_bytes()
+    info = read_picture(data)
+    request = request_of_picture(info.record) if info.record is not None else None
+    if not isinstance(request, Txt2Img):
+        raise KararliError("Only pictures of txt2img go on to its hires fix. Send this one to upscale.")
+    own = {"enabled": True, "first_pass": page.jobs.keep_picture(data)}
+    width, height = (side // 8 * 8 for side in (info.metadata.width, info.metadata.height))
+    second = hires.model_copy(update=own)
+    return request.model_copy(update={"width": width, "height": height, "hires": second})
 
 
 def _size_controls(form: Form[Txt2Img], page: Page) -> None:

@@ -1,15 +1,12 @@
 """The tab that makes pictures larger: by upscalers, or by painting them over in tiles."""
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from modules.schema.errors import InvalidRequest, KararliError
 from modules.schema.requests import SdUpscale, Upscale
-from modules.storage.folders import stem_of
 from modules.ui.form import Form
 from modules.ui.page import Page
 from modules.ui.painting import (
@@ -23,9 +20,7 @@ from modules.ui.painting import (
 )
 from modules.ui.results import ResultPane, Updates
 from modules.ui.sending import comparison, side_by_side
-
-SHOWN = 12
-"""Pictures that are shown of those that were given."""
+from modules.ui.several import given_pictures, several_pictures
 
 PREFERRED = ("demo-x2", "Lanczos")
 """What is chosen first, if it is there."""
@@ -37,7 +32,9 @@ def upscale_tab(page: Page) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
             form, painting = Form(Upscale, say, "upscale-"), Form(SdUpscale, say, "sdupscale-")
-            pictures, folder = _picture_controls(form, page)
+            pictures, folder = several_pictures(page, "upscale")
+            form.add("pictures", pictures)
+            form.add_beside("folder", folder)
             painting.add("picture", pictures)
             enlarge = gr.Button(say("Enlarge"), variant="primary", elem_id="upscale-generate")
             _enlarging_controls(form, page)
@@ -46,8 +43,8 @@ def upscale_tab(page: Page) -> None:
         with gr.Column(scale=6):
             pane = ResultPane(page, "upscale-")
             compare = comparison(page, "upscale")
-    page.exchange.take("upscale", pictures)
-    _connect(page, form, pane, folder, enlarge, compare)
+    page.exchange.take("upscale")
+    _connect(page, form, pane, enlarge, compare)
 
     def prepare(values: Mapping[str, Any]) -> Mapping[str, Any]:
         given = values["picture"] or [None]
@@ -56,49 +53,6 @@ def upscale_tab(page: Page) -> None:
         return {**values, "picture": kept(page, given[0])}
 
     connect(page, painting, pane, prompts, prepare, None, "sdupscale")
-
-
-def given_pictures(page: Page, files: Sequence[str] | None, folder: str) -> tuple[list[str], list[str], list[str]]:
-    """(digests, names, what was left out) of files, or of a folder where one is named.
-
-    A file that was given by itself has to be a picture; what is none in a folder is left out.
-    """
-    paths = page.jobs.folder(folder) if folder.strip() else [Path(file) for file in files or ()]
-    digests: list[str] = []
-    names: list[str] = []
-    left_out: list[str] = []
-    for path in paths:
-        try:
-            digests.append(page.jobs.keep_picture(path.read_bytes()))
-            names.append(stem_of(path.name))
-        except KararliError as error:
-            if not folder.strip():
-                raise InvalidRequest(f"{path.name}: {error}", "pictures") from None
-            left_out.append(f"{path.name}: {error}")
-    return digests, names, left_out
-
-
-def _picture_controls(form: Form[Upscale], page: Page) -> tuple[gr.File, gr.Textbox]:
-    say = page.translate
-    pictures = gr.File(
-        label=say("Pictures: one or several"), type="filepath", file_count="multiple", height=130,
-        elem_id="upscale-pictures",
-    )  # fmt: skip
-    form.add("pictures", pictures)
-    seen = gr.Gallery(
-        label=say("Pictures"), visible=False, columns=4, height=190, object_fit="contain", interactive=False,
-        elem_id="upscale-given", buttons=[],
-    )  # fmt: skip
-    pictures.change(
-        lambda files: gr.update(value=(files or [])[:SHOWN], visible=bool(files)), [pictures], [seen],
-        api_visibility="private", show_progress="hidden",
-    )  # fmt: skip
-    with gr.Accordion(say("A folder of pictures"), open=False):
-        folder = gr.Textbox(
-            label=say("Folder"), info=say("Below the folder that was set up with --input-root."), max_lines=1,
-            elem_id="upscale-folder",
-        )  # fmt: skip
-    return pictures, folder
 
 
 def _enlarging_controls(form: Form[Upscale], page: Page) -> None:
@@ -133,7 +87,8 @@ def _enlarging_controls(form: Form[Upscale], page: Page) -> None:
 
 
 def _painting_controls(form: Form[SdUpscale], page: Page) -> Prompts:
-    prompts, hint = prompt_controls(form, page, "sdupscale"), page.translate("The checkpoint's own")
+    prompts = prompt_controls(form, page, "sdupscale", stays=("width", "height"))
+    page.fillers["upscale"], hint = prompts.filler, page.translate("The checkpoint's own")
     with gr.Row():
         form.dropdown("redrawing.upscaler", upscaler_choices(page), info=None)
         form.slider("redrawing.scale", info=None)
@@ -149,9 +104,7 @@ def _painting_controls(form: Form[SdUpscale], page: Page) -> Prompts:
     return prompts
 
 
-def _connect(
-    page: Page, form: Form[Upscale], pane: ResultPane, folder: gr.Textbox, enlarge: gr.Button, compare: gr.ImageSlider
-) -> None:
+def _connect(page: Page, form: Form[Upscale], pane: ResultPane, enlarge: gr.Button, compare: gr.ImageSlider) -> None:
     sources = gr.State(("", []))
     """The last job, and the files that it was made from; of a folder none, since the page cannot show them."""
     pictures = form.control("pictures")
@@ -160,15 +113,13 @@ def _connect(
         """Make pictures larger."""
         named = str(values.get("folder") or "")
         try:
-            digests, names, left_out = given_pictures(page, values["pictures"], named)
+            digests, names = given_pictures(page, values["pictures"], named)
             sides = {side: values[side] or 0 for side in ("width", "height")}  # an empty number comes as None
             request = form.read({**values, **sides, "pictures": digests})
             job = page.jobs.submit(Upscale.model_validate({**request.model_dump(), "names": names}))
         except (KararliError, OSError) as error:
             yield pane.refuse(str(error))
             return
-        if left_out:
-            gr.Warning("\n".join([page.translate("Left out:"), *left_out]))
         yield {sources: (job.id, [] if named.strip() else list(values["pictures"] or []))}
         yield from pane.watch(job.id)
 
@@ -179,12 +130,8 @@ def _connect(
         place = next((index for index, (path, *_) in enumerate(shown) if path == chosen), len(before))
         return side_by_side(before[place], chosen) if place < len(before) else gr.skip()
 
-    handler = form.handler(start)
-    parameters = inspect.signature(handler).parameters.values()
-    more = inspect.Parameter("folder", inspect.Parameter.KEYWORD_ONLY, default="")
-    handler.__signature__ = inspect.Signature([*parameters, more])  # type: ignore[attr-defined]
-    enlarge.click(
-        handler, inputs_kwargs={**form.inputs(), "folder": folder}, outputs=[*pane.outputs(), sources],
+    gr.on(
+        [enlarge.click], form.handler(start), inputs_kwargs=form.inputs(), outputs=[*pane.outputs(), sources],
         api_name="upscale", concurrency_limit=None, show_progress="hidden",
     )  # fmt: skip
     pane.download.change(

@@ -1,11 +1,14 @@
 """What a visitor does on the page and sees there."""
 
 import io
+import os
 import re
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, expect
+
+from modules.settings import REPOSITORY
 
 SECONDS = 1000
 
@@ -58,6 +61,13 @@ def pictures(page: Page, count: int) -> list[Image.Image]:
 def opened(file: Path) -> Image.Image:
     """A picture on disk, read whole."""
     return Image.open(io.BytesIO(file.read_bytes()))
+
+
+def shown_in_docs(page: Page, name: str) -> None:
+    """With SCREENSHOTS set in the environment, this moment becomes docs/<name>.png."""
+    if os.environ.get("SCREENSHOTS"):
+        page.wait_for_timeout(1500)  # for what fades in
+        page.screenshot(path=REPOSITORY / "docs" / f"{name}.png")
 
 
 def download(page: Page) -> bytes:

@@ -45,6 +45,16 @@ class Program:
         return children(self.process.pid)[0]
 
 
+def checked(program: Program, *files: Path) -> dict[Path, str]:
+    """What a fresh program's `check` says of pictures, one word each."""
+    command = [sys.executable, str(REPOSITORY / "webui.py"), "check", *map(str, files)]
+    told = subprocess.run(
+        [*command, "--data-dir", str(program.data_dir)], check=False, capture_output=True, text=True, timeout=300
+    )  # fmt: skip
+    lines = [line for line in told.stdout.splitlines() if line.startswith(tuple(map(str, files)))]
+    return {Path(line.partition(".png: ")[0] + ".png"): line.partition(".png: ")[2].split(".")[0] for line in lines}
+
+
 def children(pid: int) -> list[int]:
     """The engine processes below a process: those that were started to run a worker."""
     found = []

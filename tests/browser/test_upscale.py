@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from modules.catalog.upscaler_architecture import Compact
 from tests.browser.acting import SECONDS, choose, fill_number, generate, wait_for_end
-from tests.browser.conftest import Program, started
+from tests.browser.conftest import Program, checked, started
 from tests.conftest import make_data_dir
 from tests.engine import upscaler_weights as made
 from tests.engine.pictures import drawing, png
@@ -117,3 +117,9 @@ def test_sd_upscale_paints_the_picture_over(page: Page, program: Program) -> Non
     large = Image.open(io.BytesIO(Path(file).read_bytes())).convert("RGB")
     assert large.size == (256, 256)
     assert (look(large).colour, look(large).background) == ("red", "blue")
+
+
+def test_its_pictures_are_identical_when_a_fresh_program_makes_them_again(program: Program) -> None:
+    outputs = program.data_dir / "outputs"
+    files = [next((outputs / task).rglob("*.png")) for task in ("upscale", "sdupscale")]
+    assert checked(program, *files) == dict.fromkeys(files, "identical")

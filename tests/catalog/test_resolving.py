@@ -5,8 +5,9 @@ import pytest
 
 from modules.catalog.checkpoints import Catalog
 from modules.catalog.resolving import Resolver
+from modules.engine.vision.upscalers import UPSCALERS
 from modules.schema.errors import InvalidRequest, UnusableFile
-from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Reading, Sampling, Seeding, Stochastic, Txt2Img
+from modules.schema.requests import LARGEST_SEED, RANDOM_SEED, Hires, Reading, Sampling, Seeding, Stochastic, Txt2Img
 from modules.schema.sampling import Sampler, Schedule
 from modules.settings import Settings
 from tests.catalog.headers_of import write
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def resolve(tmp_path: Path, folder: Path) -> Resolver:
     write(folder / "sub" / "tiny.safetensors", **{"modelspec.resolution": "128x128"})
-    return Resolver(Catalog(Settings(data_dir=tmp_path)), SAMPLERS, SCHEDULES)
+    return Resolver(Catalog(Settings(data_dir=tmp_path)), SAMPLERS, SCHEDULES, UPSCALERS)
 
 
 def test_a_resolved_request_leaves_nothing_open(resolve: Resolver) -> None:
@@ -213,6 +214,26 @@ def test_each_picture_draws_words_of_its_own_by_its_seed(resolve: Resolver, colo
         alone = resolve(asked.model_copy(update={"seed": 3 + index, "batch_count": 1, "batch_size": 1}))
         assert alone.words_of(0) == words[index]
         assert request.alone(index) == alone
+
+
+def test_the_second_pass_draws_words_of_its_own(resolve: Resolver, colours: Path) -> None:
+    hires = Hires(enabled=True, upscaler="Latent", prompt="a __colours__ {ship|boat}")
+    asked = Txt2Img(prompt="a ship", hires=hires, seed=3, batch_count=8, sampling=SAMPLING)
+    request = resolve(asked)
+    words = [request.hires_words_of(index) for index in range(8)]
+    assert len(set(words)) > 2
+    assert all(prompt.split()[1] in ("red", "green", "blue", "yellow") for prompt, _ in words)
+    assert request.hires.prompt == words[0][0]
+    for index in range(8):
+        alone = resolve(asked.model_copy(update={"seed": 3 + index, "batch_count": 1}))
+        assert alone.hires_words_of(0) == words[index]
+        assert request.alone(index) == alone == resolve(alone)
+
+
+def test_a_network_in_the_words_of_the_second_pass_is_refused_too(resolve: Resolver) -> None:
+    hires = Hires(enabled=True, upscaler="Latent", prompt="<lora:film:0.8>")
+    with pytest.raises(InvalidRequest, match="asks for a network"):
+        resolve(Txt2Img(prompt="a ship", hires=hires, sampling=SAMPLING))
 
 
 def test_what_was_drawn_stays_when_a_list_changes(resolve: Resolver, colours: Path) -> None:

@@ -12,7 +12,7 @@ from modules.engine.sampling.schedules import SCHEDULES
 from modules.engine.vision.upscalers import UPSCALERS
 from modules.schema.errors import InvalidRequest, UnusableFile
 from modules.schema.media import digest_of
-from modules.schema.requests import Canvas, Hires, Img2Img, Inpaint, Masking, Outpaint, Refiner, Txt2Img
+from modules.schema.requests import Canvas, Hires, Img2Img, Inpaint, Masking, Outpaint, Refiner, Series, Txt2Img
 from modules.settings import Settings
 from tests.catalog.headers_of import write
 from tests.engine.pictures import mask_of, png
@@ -99,3 +99,20 @@ def test_names_of_the_second_pass_are_those_registered(resolve: Resolver) -> Non
 
 def test_an_outpainting_request_is_painted_at_the_canvas_size(resolve: Resolver) -> None:
     assert resolve(Outpaint(picture=DIGESTS["small"], canvas=Canvas(left=30, bottom=60))).size == (184, 160)
+
+
+def test_each_of_several_pictures_has_a_size_of_its_own_and_its_name(resolve: Resolver) -> None:
+    series = Series(pictures=(DIGESTS["small"], DIGESTS["large"]), names=("one", "two"))
+    resolved = resolve(Img2Img(series=series))
+    assert resolved.series.sizes == ((152, 104), (360, 184))
+    assert resolved.picture_count == 2
+    assert [resolved.alone(index).size for index in range(2)] == [(152, 104), (360, 184)]
+    assert resolve(resolved.alone(1)) == resolved.alone(1)
+    assert resolve(Img2Img(series=series, width=128)).series.sizes == ((128, 88), (128, 64))
+
+
+def test_several_pictures_are_not_also_several_pictures_each() -> None:
+    with pytest.raises(ValueError, match="one result each"):
+        Img2Img(series=Series(pictures=(DIGESTS["small"],) * 2), batch_size=2)
+    with pytest.raises(ValueError, match="2 pictures, and 1 names"):
+        Series(pictures=(DIGESTS["small"],) * 2, names=("one",))

@@ -12,6 +12,8 @@ import pytest
 import typer
 
 from modules import cli
+from modules.api.captioning import interrogate_router, native_router
+from modules.api.jobs import router as jobs_router
 from modules.api.sdapi import router
 from modules.api.sdapi_models import ProgressAnswer, Txt2ImgAnswer, Txt2ImgBody
 from modules.catalog.checkpoints import Catalog
@@ -180,12 +182,13 @@ def test_tab_example_lists_the_checkpoints(plugins_with, tmp_path: Path):
 
 
 def endpoints() -> set[str]:
-    routes = router(None, None, None).routes
+    routers = (router(None, None, None), interrogate_router(None, None), native_router(None, None), jobs_router(None))
+    routes = [route for one in routers for route in one.routes]
     return {f"{method} {route.path}" for route in routes for method in route.methods}
 
 
 def test_api_page_lists_the_endpoints():
-    documented = re.findall(r"^\| `((?:GET|POST|PUT|DELETE) /sdapi/v1/[^`]*)`", page("api"), re.MULTILINE)
+    documented = re.findall(r"^\| `((?:GET|POST|PUT|DELETE) /(?:sdapi|kararli)/v1/[^`]*)`", page("api"), re.MULTILINE)
     assert sorted(documented) == sorted(endpoints())
 
 

@@ -1,6 +1,6 @@
 """The real engine, as a worker builds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from PIL import Image
 import webui
 from modules.engine.engine import Engine
 from modules.schema.events import Job, Painted, Progress
-from modules.schema.requests import Sampling, Txt2Img
+from modules.schema.requests import Request, Sampling, Txt2Img
 from modules.settings import load_settings
 
 
@@ -33,10 +33,15 @@ def request_for(prompt: str, seed: int = 0, **values: object) -> Txt2Img:
     return Txt2Img(prompt=prompt, seed=seed, sampling=sampling, **{**defaults, **values})  # type: ignore
 
 
-def paint(engine: Engine, request: Txt2Img, finished: int = 0) -> list[Painted]:
+def paint(
+    engine: Engine, request: Request, finished: int = 0, inputs: Mapping[str, bytes] | None = None
+) -> list[Painted]:
     """The pictures of a job."""
     painted: list[Painted] = []
-    engine.run(Job("test", request, finished), lambda event: painted.append(event) if _is_painted(event) else None)
+    engine.run(
+        Job("test", request, finished, inputs=inputs or {}),
+        lambda event: painted.append(event) if _is_painted(event) else None,
+    )
     return painted
 
 

@@ -71,7 +71,7 @@ def test_a_frame_alone_is_the_same_frame() -> None:
         keyframes=(Keyframe(time=0, seed=5), Keyframe(time=1, seed=9)), filming=Filming(fps=4), seed=1
     )
     alone = request.alone(3)
-    assert (alone.picture_count, alone.films, alone.place(0), alone.seed_of(0)) == (1, False, request.place(3), 5)
+    assert (alone.picture_count, alone.makes_clip, alone.place(0), alone.seed_of(0)) == (1, False, request.place(3), 5)
     journey = request.model_copy(update={"mode": "camera"})
     assert journey.alone(3).chosen == (0, 1, 2, 3)
     assert [journey.seed_of(frame) for frame in range(5)] == [5, 6, 7, 8, 13]

@@ -5,9 +5,13 @@ from typing import Any, get_args
 
 import pytest
 
+from modules.schema.captioning import Description
 from modules.schema.events import (
     TERMINAL,
+    Answered,
+    AnswerReady,
     Cancelled,
+    ClipReady,
     EngineEvent,
     Failed,
     Finished,
@@ -21,7 +25,7 @@ from modules.schema.events import (
     Started,
     WorkerStatus,
 )
-from modules.schema.media import Picture
+from modules.schema.media import Clip, Picture
 from modules.schema.requests import Txt2Img
 from modules.schema.results import CheckpointRecord, Environment, Result, Runtime, Timings
 
@@ -37,6 +41,10 @@ EVENTS = [
     Painted(0, 3, PICTURE, ENVIRONMENT, last_of_batch=True),
     PictureReady(0, 3, "a red barn", png=b"png"),
     PictureReady(0, 3, "a red barn", path=Path("outputs") / "00001-3.png"),
+    Answered(0, Description(text="a barn"), ENVIRONMENT, {"frames.png": b"png"}),
+    AnswerReady(0, Description(text="a barn"), files={"frames.png": b"png"}),
+    AnswerReady(0, Description(text="a barn"), Path("outputs") / "a.json", {"frames.png": Path("a.png")}),
+    ClipReady(Path("outputs") / "00001-3.mp4", Clip("mp4", 64, 64, 9, 12), "a red barn", complete=True),
     Requeued("The worker died."),
     Finished(Result(request=REQUEST, environment=ENVIRONMENT, timings=Timings(load=1, total=2))),
     Failed("No memory."),

@@ -193,6 +193,14 @@ def test_with_a_schedule_type_a_sampler_is_taken_at_its_word() -> None:
     assert read(text, "sampling.sampler", "sampling.schedule") == ["DPM++ 2M", "Automatic"]
 
 
+@pytest.mark.parametrize("sampler", ["DDIM", "PLMS", "UniPC"])
+def test_a_schedule_that_a1111_wrote_down_and_did_not_follow_is_not_followed(sampler: str) -> None:
+    text = f"x\nSteps: 20, Sampler: {sampler}, Schedule type: Karras, Seed: 1"
+    for version in ("", ", Version: v1.10.1", ", Version: f2.0.1v1.10.1"):
+        assert read(text + version, "sampling.sampler", "sampling.schedule") == [sampler, "Automatic"]
+    assert read(f"{text}, Version: Kararli 0.1.0", "sampling.schedule") == ["Karras"]
+
+
 def test_the_first_pass_of_2022_becomes_the_size_and_its_size_the_hires_size() -> None:
     text = "x\nSteps: 20, Sampler: Euler, Seed: 1, Size: 1024x1536, Denoising strength: 0.7, First pass size: 512x768"
     assert read(text, "width", "height", "hires.width", "hires.height", "hires.enabled") == [512, 768, 1024, 1536, True]

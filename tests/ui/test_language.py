@@ -14,7 +14,10 @@ from modules.catalog.checkpoints import Catalog
 from modules.engine import builtin
 from modules.jobs.checking import Change, Difference, Outcome, Verdict
 from modules.plugins.loading import Extension, Plugins
+from modules.schema.captioning import Description, Label, Passage
+from modules.schema.divergence import Scores
 from modules.schema.events import (
+    AnswerReady,
     Cancelled,
     ClipReady,
     Failed,
@@ -37,8 +40,11 @@ from modules.storage.reading import read_picture
 from modules.storage.record import write_record
 from modules.ui import builtin as tabs
 from modules.ui.app import build_page
+from modules.ui.captioning import look_at
+from modules.ui.captions import CaptionPane, details, downloads, table
 from modules.ui.checking import CheckPane, verdict_card
 from modules.ui.clips import ClipPane, clip_card
+from modules.ui.divergence import histogram, scores_card
 from modules.ui.filling import filled_note
 from modules.ui.language import translator
 from modules.ui.page import Page
@@ -48,6 +54,7 @@ from modules.ui.takeover import Takeover
 from modules.ui.timeline import timeline
 from modules.ui.widgets import engine_line, place_card, preview_image, progress_card
 from tests.event_loop import inside_event_loop
+from tests.films import ball, write_film
 
 LOCALES = REPOSITORY / "modules" / "ui" / "locales"
 RUNTIME = Runtime(device="cpu", device_name="A processor", dtype="float32", attention="sdpa", torch="2")
@@ -167,6 +174,32 @@ def say_what_pictures_say(say: Recorder, folder: Path) -> None:
     filled_note(Takeover({"seed": 1}, ("Clip skip: 2",)), Txt2Img, say)
 
 
+def say_what_videos_show(say: Recorder, folder: Path) -> None:
+    """Everything about the results of captioning and of measuring words."""
+    import gradio as gr
+
+    passage = Passage(start=0, end=1, text="a", labels=(Label(text="a", probability=1),))
+    one = Description(text="a", labels=passage.labels, timeline=(passage,), moments=(0,))
+    for description in (one, one.model_copy(update={"licence": "mit"}), Description(problem="It is broken.")):
+        details(description, say)
+    table((one, one), say)
+    downloads((one,), 0, say)
+    for status in (STARTING, READY):
+        with gr.Blocks() as blocks:
+            memory, checkpoint = gr.BrowserState(None), gr.Dropdown()
+            two = [AnswerReady(0, one), AnswerReady(1, one)]
+            for events in ([*two, Finished(RESULT)], [two[0], Finished(RESULT)]):
+                jobs = OneJob(status, Queued(0), Started(), *events)
+                pane = CaptionPane(Page(jobs, None, None, say, blocks, checkpoint, memory))  # type: ignore[arg-type]
+                list(pane.watch("job"))
+    scores = Scores(words=("a", "b"), distances=((0, 1), (1, 0)), score=1, random_scores=(1, 2), measure="")
+    scores_card(scores, say)
+    histogram(scores.model_copy(update={"random_scores": ()}), say)
+    write_film(folder / "a.mp4", ball, [0, 1])
+    for name in ("a.mp4", "none.png"):
+        look_at(say, [str(folder / name)])
+
+
 def say_everything(say: Recorder, folder: Path) -> None:
     """Build the page, and show all that can happen on it."""
     settings = Settings(data_dir=folder)
@@ -196,6 +229,7 @@ def say_everything(say: Recorder, folder: Path) -> None:
         Finished(RESULT),
     )
     clip_story(say, folder, Failed("It failed."))
+    say_what_videos_show(say, folder)
     place_card(Queued(1), say)
     preview_image(b"", say)
 
@@ -207,16 +241,16 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return say.said - {""}
 
 
-def table(language: str) -> dict[str, str]:
+def words_of(language: str) -> dict[str, str]:
     return json.loads((LOCALES / f"{language}.json").read_text(encoding="utf-8"))
 
 
 def test_no_text_of_the_page_is_missing_in_turkish(said: set[str]):
-    assert sorted(said - set(table("tr"))) == []
+    assert sorted(said - set(words_of("tr"))) == []
 
 
 def test_no_text_in_the_turkish_file_is_left_over(said: set[str]):
-    assert sorted(set(table("tr")) - said) == []
+    assert sorted(set(words_of("tr")) - said) == []
 
 
 def test_the_engines_stages_and_the_reasons_to_stop_are_found():
@@ -225,7 +259,7 @@ def test_the_engines_stages_and_the_reasons_to_stop_are_found():
 
 
 def test_every_text_has_a_translation_that_ends_as_it_does():
-    for english, turkish in table("tr").items():
+    for english, turkish in words_of("tr").items():
         assert turkish.strip() == turkish != "", english
         assert english[-1] not in ".:…" or turkish[-1] == english[-1], english
 

@@ -24,6 +24,7 @@ from modules.engine.sampling.wrappers import SeeingUNet
 from modules.engine.text.clip import ClipEncoder
 from modules.engine.text.inversion import Inversions
 from modules.engine.text.reading import read_prompts
+from modules.engine.text.words import Tell, word_vectors
 from modules.engine.vision.vae import Vae
 from modules.prompts.evaluating import Timeline
 from modules.prompts.tokens import END, START
@@ -54,6 +55,11 @@ class StableDiffusion1:
         inversions = Inversions(embeddings, self.architecture.text_encoder.width)
         with self.hardware.hosting(self._text.model):
             return read_prompts(words, reading, timeline, self._text, inversions)
+
+    def word_vectors(self, words: Sequence[str], tell: Tell) -> Tensor:
+        """Where single words are for the text encoder: [words, width] of length 1. `tell` hears how far it is."""
+        with self.hardware.hosting(self._text.model):
+            return word_vectors(self._text.model, words, tell)
 
     def denoiser(
         self, texts: Sequence[Conditioning], guidance_scale: float, seen: Tensor | None = None

@@ -79,9 +79,11 @@ class GuidedDenoiser:
         timestep = self._timestep_of(sigma) if timestep is None else timestep
         return self._clean(latents, sigma, self._asked(latents, sigma, lambda pairs: self._guided(pairs, timestep)))
 
-    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+    def apart(
+        self, latents: Tensor, sigma: float, guidance: float, timestep: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The clean latents with `guidance` times the guidance scale, and those without the prompt."""
-        timestep = self._timestep_of(sigma)
+        timestep = self._timestep_of(sigma) if timestep is None else timestep
         both = self._asked(latents, sigma, lambda pairs: self._halves(pairs, timestep, guidance))
         guided, away = both.unbind(dim=1)
         return self._clean(latents, sigma, guided), self._clean(latents, sigma, away)

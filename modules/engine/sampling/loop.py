@@ -23,7 +23,9 @@ class Denoiser(Protocol):
         """The clean latents that it sees in `latents` at the level `sigma`, told that level's timestep or another."""
         ...
 
-    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+    def apart(
+        self, latents: Tensor, sigma: float, guidance: float, timestep: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The same with `guidance` times the guidance scale, and without the prompt."""
         ...
 

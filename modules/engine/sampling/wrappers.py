@@ -30,10 +30,12 @@ class MaskedDenoiser:
         shown = self._shown(latents, sigma)
         return self._seen(latents, shown, self._model(shown, sigma, timestep), sigma)
 
-    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+    def apart(
+        self, latents: Tensor, sigma: float, guidance: float, timestep: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The same with `guidance` times the guidance scale, and without the prompt."""
         shown = self._shown(latents, sigma)
-        guided, unguided = self._model.apart(shown, sigma, guidance)
+        guided, unguided = self._model.apart(shown, sigma, guidance, timestep)
         return self._seen(latents, shown, guided, sigma), self._seen(latents, shown, unguided, sigma)
 
     def alone(self, index: int) -> "MaskedDenoiser":
@@ -79,9 +81,11 @@ class RefinedDenoiser:
         """The clean latents in `latents` at the level `sigma`."""
         return self._at(sigma)(latents, sigma, timestep)
 
-    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+    def apart(
+        self, latents: Tensor, sigma: float, guidance: float, timestep: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The same with `guidance` times the guidance scale, and without the prompt."""
-        return self._at(sigma).apart(latents, sigma, guidance)
+        return self._at(sigma).apart(latents, sigma, guidance, timestep)
 
     def alone(self, index: int) -> "RefinedDenoiser":
         """The same for picture `index` of the batch, at the beginning of a walk of its own."""
@@ -99,34 +103,31 @@ class RefinedDenoiser:
 class EditDenoiser:
     """InstructPix2Pix's two guidance scales (https://arxiv.org/abs/2211.09800, equation 3).
 
-    `guided` follows the text and sees the picture, `seeing` has the negative prompt and the picture, `blind` the
-    negative prompt alone.
+    `guided` follows the text and sees the picture, `blind` has the negative prompt alone.
     """
 
-    def __init__(self, guided: Denoiser, seeing: Denoiser, blind: Denoiser, image_guidance_scale: float) -> None:
-        self._guided, self._seeing, self._blind, self._scale = guided, seeing, blind, image_guidance_scale
+    def __init__(self, guided: Denoiser, blind: Denoiser, image_guidance_scale: float) -> None:
+        self._guided, self._blind, self._scale = guided, blind, image_guidance_scale
 
     def __call__(self, latents: Tensor, sigma: float, timestep: float | None = None) -> Tensor:
         """The clean latents in `latents` at the level `sigma`."""
-        return self._guided(latents, sigma, timestep) + self._pull(latents, sigma, timestep)
+        if self._scale == 1:
+            return self._guided(latents, sigma, timestep)
+        return self.apart(latents, sigma, 1.0, timestep)[0]
 
-    def apart(self, latents: Tensor, sigma: float, guidance: float) -> tuple[Tensor, Tensor]:
+    def apart(
+        self, latents: Tensor, sigma: float, guidance: float, timestep: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The same with `guidance` times the guidance scale, and without the prompt."""
-        guided, unguided = self._guided.apart(latents, sigma, guidance)
-        pull = self._pull(latents, sigma, None)
-        return guided + pull, unguided + pull
+        guided, seeing = self._guided.apart(latents, sigma, guidance, timestep)
+        if self._scale == 1:
+            return guided, seeing
+        pull = (self._scale - 1) * (seeing - self._blind(latents, sigma, timestep))
+        return guided + pull, seeing + pull
 
     def alone(self, index: int) -> "EditDenoiser":
         """The same for picture `index` of the batch."""
-        guided, seeing, blind = (part.alone(index) for part in (self._guided, self._seeing, self._blind))
-        return EditDenoiser(guided, seeing, blind, self._scale)
-
-    def _pull(self, latents: Tensor, sigma: float, timestep: float | None) -> Tensor | float:
-        """What the picture adds."""
-        if self._scale == 1:
-            return 0.0
-        seeing, blind = self._seeing(latents, sigma, timestep), self._blind(latents, sigma, timestep)
-        return (self._scale - 1) * (seeing - blind)
+        return EditDenoiser(self._guided.alone(index), self._blind.alone(index), self._scale)
 
 
 class SeeingUNet:

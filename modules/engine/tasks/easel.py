@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,7 +20,16 @@ from modules.engine.workbench import Workbench
 from modules.prompts.evaluating import Timeline
 from modules.schema.events import Job, Painted, PictureSkipped, Report
 from modules.schema.media import Picture, flatten, read_image
-from modules.schema.requests import Filled, Img2Img, Painting, Sampling, SdUpscale, Txt2Img
+from modules.schema.requests import (
+    NO_ENCODER_NOISE,
+    Filled,
+    Img2Img,
+    Painting,
+    Resized,
+    Sampling,
+    SdUpscale,
+    Txt2Img,
+)
 from modules.schema.results import Environment, Result, UsedFile
 
 AnyRequest = TypeVar("AnyRequest", bound=Painting)
@@ -69,6 +79,14 @@ class Easel:
         """An input picture as RGB; what is transparent becomes white."""
         return flatten(read_image(self.job.inputs[digest]))
 
+    def encode(self, image: Image.Image, request: Resized) -> Tensor:
+        """The latents [1, channels, h, w] of a picture to start from."""
+        chance = None
+        if request.encoder_noise != NO_ENCODER_NOISE:
+            chance = torch.Generator().manual_seed(request.seed)
+            torch.randn(request.encoder_noise, generator=chance)
+        return self.model.vae.encode([image], chance)
+
     def walk(self, strength: float | None = None, *, seen: Tensor | None = None, refined: bool = True) -> Walk:
         """Plan a walk: whole from pure noise, or the last part of it from a picture, as the strength says."""
         request = self.request
@@ -102,8 +120,8 @@ class Easel:
 
         def denoiser(batch: range) -> Denoiser:
             texts = [negative.of(index) for index in batch]
-            seeing, blind = (self.model.denoiser(texts, 1.0, sight) for sight in (seen, seen * 0))
-            return EditDenoiser(walk.denoiser(batch), seeing, blind, image_guidance_scale)
+            blind = self.model.denoiser(texts, 1.0, seen * 0)
+            return EditDenoiser(walk.denoiser(batch), blind, image_guidance_scale)
 
         return replace(walk, denoiser=denoiser)
 
@@ -204,9 +222,8 @@ class Easel:
 
 
 def _with_hires_words(request: Txt2Img) -> Txt2Img:
-    hires, words = request.hires, [request.words_of(index) for index in range(request.picture_count)]
-    towards = [hires.prompt or prompt for prompt, _ in words]
-    return _with_words(request, towards, [hires.negative_prompt or negative for _, negative in words])
+    words = [request.hires_words_of(index) for index in range(request.picture_count)]
+    return _with_words(request, [prompt for prompt, _ in words], [negative for _, negative in words])
 
 
 def _with_words(request: AnyRequest, prompts: Sequence[str], negative_prompts: Sequence[str]) -> AnyRequest:

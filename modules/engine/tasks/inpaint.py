@@ -25,7 +25,7 @@ def inpaint(job: Job, bench: Workbench, report: Report) -> Result:
     easel = Easel(job, bench, report)
     layout = lay_out(request, *_picture_and_mask(easel, request))
     image = layout.image if request.masking.content == "original" else filled(layout.image, layout.mask)
-    clean = easel.model.vae.encode([image])
+    clean = easel.encode(image, request)
     shades = latent_mask(layout.mask, clean, rounded=not request.masking.soft)
     seen = easel.model.sight(request.size, layout.image, layout.mask)
     walk = easel.walk(request.strength, seen=seen)

@@ -36,13 +36,14 @@ class Vae:
         with self._hardware.hosting(self.model):
             return [self._decode_one(latent[None] / self._scale) for latent in latents]
 
-    def encode(self, images: Sequence[Image.Image]) -> Tensor:
+    def encode(self, images: Sequence[Image.Image], chance: torch.Generator | None = None) -> Tensor:
         """RGB pictures of one size -> latents [batch, channels, h, w] in float32 on the model's scale.
 
-        The mode of the encoder's distribution, not a draw from it: the same picture has the same latents each time.
+        The mode of the encoder's distribution, so that the same picture has the same latents each time; with a
+        generator (on the CPU), a draw from it.
         """
         with self._hardware.hosting(self.model):
-            return torch.cat([self._encode_one(image) for image in images]) * self._scale
+            return torch.cat([self._encode_one(image, chance) for image in images]) * self._scale
 
     def preview(self, latents: Tensor) -> bytes:
         """A small JPEG of the first of the latents [batch, channels, h, w], by a linear map to RGB."""
@@ -58,13 +59,16 @@ class Vae:
         image.save(file, "JPEG", quality=85)
         return file.getvalue()
 
-    def _encode_one(self, image: Image.Image) -> Tensor:
+    def _encode_one(self, image: Image.Image, chance: torch.Generator | None) -> Tensor:
         pixels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None] * 2 - 1
-        latents = self.model.encode(pixels.to(self.model.device, self.model.dtype)).latent_dist.mean
-        if not torch.isfinite(latents).all() and self.model.dtype != torch.float32:
+        spread = self.model.encode(pixels.to(self.model.device, self.model.dtype)).latent_dist
+        if not torch.isfinite(spread.mean).all() and self.model.dtype != torch.float32:
             self.model.to(torch.float32)
-            latents = self.model.encode(pixels.to(self.model.device)).latent_dist.mean
-        return latents.float().to(self._hardware.device)
+            spread = self.model.encode(pixels.to(self.model.device)).latent_dist
+        latents = spread.mean.float()
+        if chance is not None:
+            latents = latents + spread.std.float() * torch.randn(latents.shape, generator=chance).to(latents)
+        return latents.to(self._hardware.device)
 
     def _decode_one(self, latent: Tensor) -> Picture:
         pixels = self.model.decode(latent.to(self.model.device, self.model.dtype)).sample

@@ -11,11 +11,24 @@ from safetensors.torch import load_file, save_file
 
 from modules.catalog.headers import read_header
 from modules.engine.engine import Engine
-from modules.schema.requests import Canvas, Hires, Img2Img, Inpaint, Masking, Outpaint, Refiner, Sampling, Txt2Img
+from modules.schema.events import Job, Painted, Progress
+from modules.schema.media import digest_of
+from modules.schema.requests import (
+    Canvas,
+    Hires,
+    Img2Img,
+    Inpaint,
+    Masking,
+    Outpaint,
+    Refiner,
+    Sampling,
+    Series,
+    Txt2Img,
+)
 from tests.conftest import DEMO
 from tests.engine.conftest import build, images
 from tests.engine.pictures import drawing, mask_of, paint_from, png
-from tests.looking import look
+from tests.looking import COLOURS, look
 
 SIZE = {"width": 128, "height": 128}
 DEMO_REQUEST = {"checkpoint": DEMO.name, "seed": 3}
@@ -24,6 +37,11 @@ QUICK = Sampling(steps=3)
 
 def whole(image: Image.Image) -> np.ndarray:
     return np.asarray(image).astype(int)
+
+
+def share_of(image: Image.Image, colour: str) -> float:
+    """Which share of the pixels has nearly that colour."""
+    return float((np.abs(whole(image) - np.array(COLOURS[colour])).max(axis=2) < 40).mean())
 
 
 def test_a_drawn_circle_becomes_a_star_where_it_was(engine: Engine) -> None:
@@ -42,6 +60,31 @@ def test_more_strength_changes_more(engine: Engine) -> None:
         changes.append(np.abs(whole(image) - whole(source)).mean())
     assert changes == sorted(changes)
     assert changes[-1] > 2 * changes[0]
+
+
+def test_several_pictures_have_one_result_each_as_if_they_had_come_alone(engine: Engine) -> None:
+    sources = {"wide": drawing("white").resize((192, 128)), "small": drawing("blue", "green")}
+    files = {name: png(image) for name, image in sources.items()}
+    series = Series(
+        pictures=tuple(map(digest_of, files.values())),
+        names=tuple(files),
+        sizes=tuple(image.size for image in sources.values()),
+    )
+    request = Img2Img(**DEMO_REQUEST, **SIZE, prompt="a yellow star", strength=0.5, sampling=QUICK, series=series)
+    results: dict[int, Painted] = {}
+
+    def report(event: Progress | Painted) -> None:
+        if isinstance(event, Painted):
+            results[event.index] = event
+
+    inputs = {digest_of(data): data for data in files.values()}
+    engine.run(Job("several", request, inputs=inputs), report)
+    assert [results[index].seed for index in range(2)] == [3, 4]
+    for index, name in enumerate(files):
+        alone = request.alone(index)
+        assert (alone.picture, alone.size, alone.picture_count) == (digest_of(files[name]), sources[name].size, 1)
+        (single,) = paint_from(engine, alone, picture=files[name])
+        assert results[index].picture.image().tobytes() == single.tobytes()
 
 
 @pytest.mark.parametrize("mode", ["stretch", "crop", "fill", "latent"])
@@ -135,11 +178,11 @@ def test_soft_inpainting_changes_dark_parts_of_the_mask_less(engine: Engine) -> 
 def test_a_blue_background_continued_to_the_right_stays_blue(engine: Engine, fill: str, rounds: int) -> None:
     source = drawing()
     request = Outpaint(
-        **DEMO_REQUEST, width=192, height=128, prompt="a red circle on a blue background",
-        canvas=Canvas(right=64, fill=fill, rounds=rounds, overlap=16),  # type: ignore[arg-type]
+        **DEMO_REQUEST, width=192, height=128, canvas=Canvas(right=64, fill=fill, rounds=rounds, overlap=16),  # type: ignore[arg-type]
     )  # fmt: skip
     (image,) = paint_from(engine, request, picture=png(source))
     seen = look(image)
+    assert share_of(image.crop((128, 0, 192, 128)), "blue") > 0.97
     assert image.size == (192, 128)
     assert (seen.colour, seen.shape, seen.background, seen.place) == ("red", "circle", "blue", "left")
     assert (whole(image)[:, :112] == whole(source)[:, :112]).all()
@@ -170,8 +213,6 @@ def test_hires_fix_keeps_colour_shape_and_place(engine: Engine, upscaler: str) -
 
 
 def test_hires_fix_starts_from_a_picture_of_an_earlier_job(engine: Engine) -> None:
-    from modules.schema.media import digest_of
-
     data = png(drawing("white", "green"))
     hires = Hires(enabled=True, first_pass=digest_of(data), strength=0.3, prompt="a green circle on a white background")
     (image,) = paint_from(engine, Txt2Img(**DEMO_REQUEST, **SIZE, prompt="x", hires=hires), first_pass=data)
