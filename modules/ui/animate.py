@@ -205,7 +205,8 @@ class _Strip:
                 if isinstance(event, Failed | Cancelled):
                     yield {self._stage: note_card(self._page.translate(event.reason), "problem")}
                     return
-        yield {self._stage: ""}
+        # with the frames again: of two updates that follow closely the gallery loses one
+        yield {self._stage: "", self._frames: gr.update(value=list(frames), visible=True)}
 
 
 def strip_frames(frames: int, count: int) -> tuple[int, ...]:
