@@ -177,6 +177,7 @@ print(json.dumps({"load": load, "decode": end - middle, "whole": end - start, "p
 def plain_pipeline(arguments: argparse.Namespace):
     """A diffusers pipeline over the very modules that our engine has loaded, and that engine."""
     from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+    from transformers import CLIPTokenizer
 
     engine = build_engine(arguments)
     engine.prepare()
@@ -189,8 +190,10 @@ def plain_pipeline(arguments: argparse.Namespace):
         steps_offset=1,
         prediction_type=model.architecture.prediction_type,
     )
+    vocabulary = REPOSITORY / "modules" / "prompts" / "clip"
+    tokenizer = CLIPTokenizer.from_pretrained(vocabulary, model_max_length=77, local_files_only=True)
     pipe = StableDiffusionPipeline(
-        vae=model.vae.model, text_encoder=model._text.model, tokenizer=model._text.tokenizer, unet=model._unet,
+        vae=model.vae.model, text_encoder=model._text.model, tokenizer=tokenizer, unet=model._unet,
         scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)

@@ -64,7 +64,7 @@ CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
     ("types", ["basedpyright"]),
-    ("tests", ["pytest"]),
+    ("tests", ["pytest", "-n", "2", "--dist", "loadgroup"]),
 )
 """What `test` runs, each as python -m ..."""
 

@@ -1,18 +1,22 @@
 """The tab for animations: keyframes over time on the left, the clip on the right."""
 
 import inspect
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import gradio as gr
 from pydantic import ValidationError
 
-from modules.schema.animation import Border, ClipFormat, TextPath
+from modules.schema.animation import Border, ClipFormat, Keyframe, TextPath
 from modules.schema.errors import KararliError
 from modules.schema.events import Cancelled, Failed, PictureReady
 from modules.schema.requests import RANDOM_SEED, Interpolate
 from modules.schema.sampling import AUTOMATIC
 from modules.storage.opening import decoded
+from modules.storage.reading import read_picture
 from modules.ui.clips import ClipPane, Updates
 from modules.ui.filling import Filler
 from modules.ui.form import Form
@@ -20,7 +24,8 @@ from modules.ui.page import Page
 from modules.ui.painting import literal_choices, size_controls
 from modules.ui.prompts import add_counter, reading_controls
 from modules.ui.seeds import seed_controls
-from modules.ui.timeline import KeyframeList
+from modules.ui.takeover import Takeover
+from modules.ui.timeline import SPACING, KeyframeList
 from modules.ui.widgets import note_card
 
 MODES = {
@@ -41,6 +46,30 @@ FORMATS = {
 }
 assert set(PATHS) == set(get_args(TextPath)) and set(BORDERS) == set(get_args(Border))
 assert set(FORMATS) == set(get_args(ClipFormat))
+
+
+class _Filler(Filler):
+    """A result that is sent here becomes the first keyframe; a second one leads to the next seed."""
+
+    def _of_result(self, path: str) -> Takeover:
+        taken, data = self._parameters(path), Path(path).read_bytes()
+        words = {name: taken.values.get(name, "") for name in ("prompt", "negative_prompt")}
+        seed = int(taken.values.get("seed", 0))
+        first = Keyframe(**words, seed=seed, easing="ease in-out")
+        second = Keyframe(**words, seed=(seed + 1) % 2**32, time=SPACING)
+        if not _from_words_alone(data):
+            first = first.model_copy(update={"picture": self._page.jobs.keep_picture(data), "strength": 0.0})
+            second = second.model_copy(update={"picture": first.picture})
+        keyframes = json.dumps([one.model_dump(mode="json") for one in (first, second)])
+        own = {"prompt": "", "negative_prompt": "", "mode": "walk", "keyframes": keyframes}
+        return replace(taken, values={**taken.values, **own})
+
+
+def _from_words_alone(data: bytes) -> bool:
+    """Whether the same words and seed, without hires fix, give this picture: then it need not be encoded."""
+    record = read_picture(data).record
+    request = record.request if record is not None else {}
+    return request.get("task") == "txt2img" and not request.get("hires", {}).get("enabled")
 
 
 def animate_tab(page: Page) -> None:
@@ -79,7 +108,8 @@ def _controls(form: Form[Interpolate], page: Page) -> Filler:
         add_counter(page, prompt)
         add_counter(page, form.textbox("negative_prompt", lines=1, max_lines=8), negative=True)
         form.dropdown("text_path", literal_choices(page, PATHS))
-    filler = page.fillers["animate"] = Filler(page, form, prompt)
+    filler = page.fillers["animate"] = _Filler(page, form, prompt)
+    page.exchange.take("animate")
     with gr.Accordion(say("Pictures and orbits"), open=False), gr.Row():
         form.slider("strength")
         form.slider("orbit")

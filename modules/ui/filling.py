@@ -75,11 +75,14 @@ class Filler:
 
     def _of_file(self, path: str) -> Takeover:
         """Of a picture that started from no other one, or from one that is not here, the picture itself is taken."""
-        taken = self._with_inputs(self._rules().of_picture(read_file(Path(path))))
+        taken = self._with_inputs(self._parameters(path))
         return taken if not self._pictures or self._pictures[0] in taken.values else self._starting_from(path, taken)
 
     def _of_result(self, path: str) -> Takeover:
-        return self._starting_from(path, self._rules().of_picture(read_file(Path(path))))
+        return self._starting_from(path, self._parameters(path))
+
+    def _parameters(self, path: str) -> Takeover:
+        return self._rules().of_picture(read_file(Path(path)))
 
     def _starting_from(self, path: str, taken: Takeover) -> Takeover:
         values = {name: value for name, value in taken.values.items() if name not in (*self._pictures, *self._stays)}

@@ -44,9 +44,10 @@ def check_port(settings: Settings) -> None:
 def run(
     settings: Settings, jobs: Jobs, catalog: Catalog, plugins: Plugins, attach: "Callable[[FastAPI], None]"
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `attach` adds the API to the page's app."""
+    """Serve until SIGINT or SIGTERM. `attach` adds the API to an app; it is there as soon as the page is."""
     os.environ["GRADIO_TEMP_DIR"] = str(settings.cache / "page")  # read by Gradio when components are made
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from fastapi import FastAPI
     from gradio import themes
 
     from modules.ui.app import build_page
@@ -55,14 +56,16 @@ def run(
     blocks = build_page(jobs, catalog, plugins, translator(settings.lang))
     logging.getLogger("httpx").setLevel(logging.WARNING)
     theme = getattr(themes, settings.theme.capitalize())(font=FONT, font_mono=FONT_MONO)
-    app, _, share_url = blocks.launch(
+    api = FastAPI(openapi_url=None)
+    attach(api)
+    _, _, share_url = blocks.launch(
         server_name=settings.address, server_port=settings.port, share=settings.share, theme=theme,
         css_paths=[STYLE], head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
         allowed_paths=[str(settings.outputs)],
         blocked_paths=[str(file) for file in settings.private_files], prevent_thread_lock=True, quiet=True,
         max_threads=200, show_error=True, footer_links=["api", "settings"], ssr_mode=False,
+        app_kwargs={"routes": api.routes},
     )  # fmt: skip
-    attach(app)
     _announce(settings, share_url)
     _wait_for_the_end()
     blocks.close(verbose=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageSequence
 from playwright.sync_api import Page, expect
 
-from tests.browser.acting import SECONDS, choose, fill_number
+from tests.browser.acting import SECONDS, choose, fill_number, generate, wait_for_end
 from tests.engine.pictures import drawing, png
 from tests.looking import look
 
@@ -130,3 +130,14 @@ def test_without_keyframes_a_sentence_says_what_to_do(page: Page) -> None:
     expect(page.locator("#animate-timeline")).to_contain_text("Add one")
     page.click("#animate-generate")
     expect(page.locator("#animate-stage .stage.problem")).to_contain_text("There are no keyframes")
+
+
+def test_a_result_that_is_sent_here_becomes_the_first_keyframe(page: Page) -> None:
+    generate(page, "a red circle on a blue background", seed=4, sampling_steps=6)
+    wait_for_end(page)
+    page.click("#to-animate")
+    expect(page.get_by_role("tab", name="animate", exact=True)).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#animate-key-prompt textarea")).to_have_value("a red circle on a blue background")
+    sent = [(one["prompt"], one["seed"], one["picture"]) for one in keyframes(page)]
+    assert sent == [("a red circle on a blue background", seed, "") for seed in (4, 5)]
+    expect(page.locator("#animate-sampling-steps input[type=number]")).to_have_value("6")
