@@ -25,6 +25,7 @@ hypothesis.settings.load_profile("everywhere")
 DEMO = REPOSITORY / "models" / "Stable-diffusion" / DEFAULT
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side go the tests in the browser, which mostly wait, and all others."""
     for item in items:
