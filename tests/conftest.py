@@ -11,9 +11,6 @@ import pytest
 from modules.catalog.checkpoints import DEFAULT
 from modules.settings import REPOSITORY, Settings, load_settings
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # two programs that compute with all cores slow each other threefold
-    os.environ["OMP_NUM_THREADS"] = "1"
-
 hypothesis.settings.register_profile(
     "everywhere",
     deadline=None,  # a busy machine is no fault
@@ -23,13 +20,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("everywhere")
 
 DEMO = REPOSITORY / "models" / "Stable-diffusion" / DEFAULT
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are looked at
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side go the tests in the browser, which mostly wait, and all others."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("browser" if "browser" in item.path.parts else "others"))
 
 
 def make_data_dir(folder: Path) -> Path:
