@@ -7,9 +7,11 @@ Options are made from the schema and from the settings, so that they cannot diff
 """
 
 import inspect
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, get_args
@@ -64,7 +66,7 @@ CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
     ("types", ["basedpyright"]),
-    ("tests", ["pytest", "-n", "2", "--dist", "loadgroup"]),
+    ("tests", ["pytest"]),
 )
 """What `test` runs, each as python -m ..."""
 
@@ -226,8 +228,11 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         """Check format, lint and types, and run all tests."""
         for name, command in CHECKS:
             _console.rule(name)
-            extra = (arguments or []) if name == "tests" else []
-            code = subprocess.run([sys.executable, "-m", *command, *extra], cwd=REPOSITORY, check=False).returncode
+            if name == "tests" and not arguments:
+                code = _tests_side_by_side([sys.executable, "-m", *command])
+            else:
+                extra = (arguments or []) if name == "tests" else []
+                code = subprocess.run([sys.executable, "-m", *command, *extra], cwd=REPOSITORY, check=False).returncode
             if code:
                 raise SystemExit(code)
 
@@ -282,6 +287,22 @@ def _commands(serve: Callable[[Settings], None], open_jobs: Callable[[Settings],
         )
     app.command("test", context_settings={"ignore_unknown_options": True})(test_command)
     return app
+
+
+def _tests_side_by_side(pytest: list[str]) -> int:
+    """The tests in the browser, which mostly wait, beside all others; each with one thread, since two programs that
+    compute with all cores slow each other threefold. Returns 0 when both passed."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryFile("w+") as told:
+        browser = subprocess.Popen(
+            [*pytest, "tests/browser"], cwd=REPOSITORY, env=environment, stdout=told, stderr=subprocess.STDOUT
+        )
+        others = subprocess.run([*pytest, "--ignore=tests/browser"], cwd=REPOSITORY, env=environment, check=False)
+        code = browser.wait()
+        _console.rule("tests in the browser")
+        told.seek(0)
+        sys.stdout.write(told.read())
+    return others.returncode or code
 
 
 def _follow(jobs: Jobs, job: Job, output: Path | None) -> None:
