@@ -1,7 +1,6 @@
 """The tab for animations: keyframes over time on the left, the clip on the right."""
 
 import inspect
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -60,8 +59,7 @@ class _Filler(Filler):
         if not _from_words_alone(data):
             first = first.model_copy(update={"picture": self._page.jobs.keep_picture(data), "strength": 0.0})
             second = second.model_copy(update={"picture": first.picture})
-        keyframes = json.dumps([one.model_dump(mode="json") for one in (first, second)])
-        own = {"prompt": "", "negative_prompt": "", "mode": "walk", "keyframes": keyframes}
+        own = {"prompt": "", "negative_prompt": "", "mode": "walk", "keyframes": (first, second)}
         return replace(taken, values={**taken.values, **own})
 
 

@@ -93,19 +93,6 @@ def test_a_circle_becomes_a_star_and_goes_on_with_its_parameters(page: Page, tmp
     expect(page.locator("#outpaint-prompt textarea")).to_have_value("")
 
 
-def test_colours_that_are_drawn_on_the_picture_are_painted_from(page: Page, tmp_path: Path) -> None:
-    source = marked((128, 128), (0.3, 0.3))
-    start_from(page, "img2img", source, tmp_path)
-    across, down = spot_on_canvas(page, "img2img")
-    stroke(page, across + 130, down + 130)
-    fill_number(page, "img2img-strength", 0)
-    result = np.asarray(painted(page, "img2img", "")).astype(int)
-    drawn = np.argwhere(np.abs(result - np.array(RED)).max(axis=2) < 70)
-    below = drawn[drawn[:, 0] > 60]
-    assert len(below) > 30
-    assert below.mean(axis=0) / 128 == pytest.approx((0.7, 0.7), abs=0.1)
-
-
 def test_a_saved_result_dropped_on_the_prompt_brings_its_picture_and_parameters(
     page: Page, program: Program, tmp_path: Path
 ) -> None:
