@@ -28,7 +28,7 @@ settle_libraries()
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from modules.api.sdapi_models import Img2ImgBody, Txt2ImgBody
@@ -42,7 +42,7 @@ from modules.schema.sampling import AUTOMATIC
 from modules.settings import REPOSITORY
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.conftest import build, paint
-from tests.engine.pictures import png
+from tests.engine.pictures import parity_inputs
 from tests.engine.sampling.mixture import LEVELS, Mixture, plan_of
 
 NAME = "sd15-random.safetensors"
@@ -125,19 +125,10 @@ def read_case(name: str, case: dict[str, Any], text: str) -> tuple[Request, dict
     body = {**case["request"], "override_settings": settings}
     if case["endpoint"] == "txt2img":
         return Txt2ImgBody.model_validate(body).request().model_copy(update={"checkpoint": NAME}), {}
-    picture, mask = drawn()
     body |= {"init_images": ["picture"], "mask": "mask" if body.get("mask") else None}
-    files = {"picture": picture, "mask": mask}
+    files = parity_inputs()
     request = Img2ImgBody.model_validate(body).request(lambda named: digest_of(files[named]))
     return request.model_copy(update={"checkpoint": NAME}), {digest_of(data): data for data in files.values()}
-
-
-def drawn() -> tuple[bytes, bytes]:
-    """The picture and the mask of all cases with one."""
-    image, mask = Image.new("RGB", (80, 64), (40, 90, 160)), Image.new("RGB", (80, 64))
-    ImageDraw.Draw(image).ellipse((20, 12, 60, 52), fill=(230, 180, 60))
-    ImageDraw.Draw(mask).rectangle((8, 16, 40, 48), fill=(255, 255, 255))
-    return png(image.crop((8, 0, 72, 64))), png(mask.crop((8, 0, 72, 64)))
 
 
 def walks_beside_k_diffusion(theirs: types.ModuleType) -> None:

@@ -24,7 +24,7 @@ from modules.schema.captioning import Caption, Interrogate
 from modules.schema.divergence import Divergence
 from modules.schema.values import LARGEST_SEED as LARGEST_SEED
 from modules.schema.values import RANDOM_SEED as RANDOM_SEED
-from modules.schema.values import Digest, FileStem, Frozen
+from modules.schema.values import Certain, Digest, FileStem, Frozen
 
 MOST_PICTURES = 500
 """Pictures that one job starts from."""
@@ -755,7 +755,7 @@ class Faces(Frozen):
     )
 
 
-class Upscale(Frozen):
+class Upscale(Certain):
     """Pictures made larger, one result for each."""
 
     task: Literal["upscale"] = "upscale"
@@ -782,20 +782,6 @@ class Upscale(Frozen):
         """How many pictures the whole job makes."""
         return len(self.pictures)
 
-    @property
-    def batch_count(self) -> int:
-        """Pictures are enlarged one by one."""
-        return self.picture_count
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures are enlarged one by one."""
-        return 1
-
-    def seed_of(self, index: int) -> int:
-        """Nothing is left to chance."""
-        return 0
-
     def alone(self, index: int) -> Self:
         """The request that enlarges picture `index` of the job and no other."""
         names = self.names[index : index + 1]
@@ -804,10 +790,6 @@ class Upscale(Frozen):
     def inputs(self) -> tuple[str, ...]:
         """The digests of the pictures."""
         return self.pictures
-
-    def films(self) -> tuple[str, ...]:
-        """There are no videos."""
-        return ()
 
 
 class Redrawing(Frozen):

@@ -23,8 +23,8 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Telling(Frozen):
-    """What requests have in common whose results are words instead of pictures."""
+class Certain(Frozen):
+    """What requests have in common that leave nothing to chance: their results come one by one, and have no seed."""
 
     @property
     def picture_count(self) -> int:
@@ -52,3 +52,7 @@ class Telling(Frozen):
     def films(self) -> tuple[str, ...]:
         """The digests of the input videos that the request refers to."""
         return ()
+
+
+class Telling(Certain):
+    """What requests have in common whose results are words instead of pictures."""

@@ -33,6 +33,14 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
+def parity_inputs() -> dict[str, bytes]:
+    """The picture and the mask of the cases that AUTOMATIC1111's program painted from them."""
+    image, mask = Image.new("RGB", (80, 64), (40, 90, 160)), Image.new("RGB", (80, 64))
+    ImageDraw.Draw(image).ellipse((20, 12, 60, 52), fill=(230, 180, 60))
+    ImageDraw.Draw(mask).rectangle((8, 16, 40, 48), fill=(255, 255, 255))
+    return {name: png(each.crop((8, 0, 72, 64))) for name, each in (("picture", image), ("mask", mask))}
+
+
 def paint_from(engine: Engine, request: Request, **files: bytes) -> list[Image.Image]:
     """The pictures of a request whose fields of these names refer to these files."""
     request = request.model_copy(update={name: digest_of(data) for name, data in files.items()})

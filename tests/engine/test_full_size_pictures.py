@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from modules.engine.engine import Engine
 from modules.schema.requests import Hires, Img2Img, Inpaint, Masking, Request, Sampling, Seeding, Txt2Img
-from tests.engine.pictures import paint_from, png
+from tests.engine.pictures import paint_from, parity_inputs
 from tests.engine.test_full_size import GOLDEN, NAME, exact_engine, full_size  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.slow
@@ -32,20 +32,13 @@ CASES: dict[str, Request] = {
 }
 
 
-def crops() -> dict[str, bytes]:
-    image, mask = Image.new("RGB", (80, 64), (40, 90, 160)), Image.new("RGB", (80, 64))
-    ImageDraw.Draw(image).ellipse((20, 12, 60, 52), fill=(230, 180, 60))
-    ImageDraw.Draw(mask).rectangle((8, 16, 40, 48), fill=(255, 255, 255))
-    return {name: png(each.crop((8, 0, 72, 64))) for name, each in (("picture", image), ("mask", mask))}
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_pictures_equal_those_that_automatic1111_painted(
     exact_engine: Engine, case: str  # noqa: F811
 ) -> None:  # fmt: skip
     request = CASES[case]
     (ours,) = paint_from(
-        exact_engine, request, **{name: crops()[name] for name in ("picture", "mask") if hasattr(request, name)}
+        exact_engine, request, **{name: parity_inputs()[name] for name in ("picture", "mask") if hasattr(request, name)}
     )
     with Image.open(Path(GOLDEN) / f"{case}.0.png") as golden:
         wanted = np.asarray(golden.convert("RGB")).astype(int)
